@@ -2,7 +2,8 @@
 
 import os
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,7 @@ from service.worker.kernels import use_kept_kernels
 from tests.support.caller import Caller
 from tests.support.databases import database_name, drop_database, migrated_database, migrated_engine, new_database
 from tests.support.documented import compared
+from tests.support.shop import Shop
 from tests.support.storm import servers
 
 
@@ -129,6 +131,24 @@ def networks() -> Networks:
     return open_networks(Settings())
 
 
+@pytest.fixture(scope="session")
+def tiny_folder(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
+    """The folder of a family's tiny pipeline, under the real model's name; created once, read only."""
+
+    @cache
+    def saved(name: str) -> Path:
+        import torch
+
+        from tests.models.hub.tiny_families import TINY_FAMILIES
+
+        folder = tmp_path_factory.mktemp(name)
+        torch.manual_seed(0)
+        TINY_FAMILIES[name](folder).save_pretrained(folder / name)
+        return folder / name
+
+    return saved
+
+
 @pytest.fixture(scope="module")
 def settings(tmp_path_factory: pytest.TempPathFactory, valkey_url: str) -> Settings:
     """Settings of an API on a migrated SQLite database, one for each file of tests."""
@@ -143,6 +163,18 @@ def http(settings: Settings) -> Iterator[Any]:
     with TestClient(create_app(settings)) as client:
         compared(client)
         yield client
+
+
+@pytest.fixture(scope="module")
+def document(http: Any) -> dict[str, Any]:
+    """That API's OpenAPI document."""
+    answer: dict[str, Any] = http.get("/schema/openapi.json").json()
+    return answer
+
+
+@pytest.fixture
+def shop(engine: sa.Engine) -> Shop:
+    return Shop(engine)
 
 
 @pytest.fixture

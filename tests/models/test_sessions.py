@@ -4,9 +4,9 @@ import os
 import platform
 import subprocess
 import sys
-import threading
 import tomllib
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -20,6 +20,7 @@ from models.weights import CARDS, fetch
 from service.settings import RENDERER_CHECKPOINT, VIEWPOINT_CHECKPOINT, Settings
 from tests.lanes import in_openvino
 from tests.models.onnx_graphs import mean_of_channels
+from tests.support.polling import at_once
 
 PICTURE = {"picture": np.arange(3 * 4 * 6, dtype=np.float32).reshape(1, 3, 4, 6)}
 
@@ -170,11 +171,7 @@ def test_simultaneous_calls_from_many_threads_get_their_own_answers(graph: Path)
             if not (answer == value).all():
                 wrong.append(value)
 
-    threads = [threading.Thread(target=ask, args=(value,)) for value in range(4)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
+    at_once(*(partial(ask, value) for value in range(4)))
     assert not wrong
 
 

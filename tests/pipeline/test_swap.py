@@ -9,7 +9,7 @@ import pytest
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw
 
-from pipeline.core.errors import NoHonestPlacement, NoSubject
+from pipeline.core.errors import NoHonestPlacement
 from pipeline.core.networks import Networks, Viewpoint
 from pipeline.core.order import UNMOVED, Lettering, Placement, StanceWord
 from pipeline.core.provenance import read_digital_source_type
@@ -113,11 +113,6 @@ def test_a_transparent_cutout_keeps_the_photos_size_and_the_products_place() -> 
     cut = np.asarray(Image.open(BytesIO(render.data)))[..., 3] / 255
     assert (render.width, render.height) == (240, 300)
     assert np.abs(cut - alpha).mean() < 0.01
-
-
-def test_a_photo_without_a_product_is_refused() -> None:
-    with pytest.raises(NoSubject):
-        made(spec(), jpeg(np.full((300, 300, 3), 140, np.uint8)))
 
 
 class Looks:

@@ -1,4 +1,4 @@
-"""The embedded default: a full disk, a flushed queue, a database file that is locked for too long."""
+"""The embedded default: a full disk, and a database file that is locked for too long."""
 
 import shutil
 import sqlite3
@@ -73,20 +73,6 @@ def fill(path: Path) -> None:
         while True:
             file.write(b"x" * 4096)
     assert shutil.disk_usage(path).free == 0
-
-
-def test_twenty_waiting_jobs_all_end_by_themselves_after_the_queue_is_flushed(
-    embedded: tuple[Installation, Caller],
-) -> None:
-    installation = embedded[0]
-    with installation.held():
-        orders = [installation.occupied()[0], *(installation.order(good(number)) for number in range(22))]
-        assert installation.job_queue.size() >= 20
-
-        installation.queue.flushall()
-
-    assert [installation.outcome(one) for one in orders] == [("SUCCESS", None)] * 23
-    assert [installation.job(one).attempt for one in orders] == [1] * 23
 
 
 def test_a_database_file_that_is_locked_for_too_long_costs_no_attempt(

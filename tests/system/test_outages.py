@@ -59,7 +59,7 @@ def test_a_queue_server_that_is_lost_with_all_its_data_loses_no_job(installation
     time.sleep(2)
     installation.made.queue.start()
 
-    assert [caller.outcome(one)[0] for one in [running, *before, *during]] == ["SUCCESS"] * 7
+    assert [caller.outcome(one) for one in [running, *before, *during]] == [("SUCCESS", 1)] * 7
 
 
 # The database

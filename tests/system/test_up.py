@@ -66,7 +66,7 @@ def test_a_developer_receives_webhooks_on_their_own_machine(up: Up) -> None:
 
 
 # At night on the embedded default too, and the next test on the other. The parts are the same processes, and
-# tests/system/test_workers.py kills workers on both.
+# tests/system/test_in_flight.py kills a worker of the embedded default.
 @pytest.mark.parametrize("up", [pytest.param("embedded", marks=pytest.mark.nightly), "production"], indirect=True)
 def test_a_mixed_day_with_a_killed_worker_costs_exactly_the_successes(up: Up) -> None:
     with up.client("mixed", 50) as api, up.client("other", 50) as other:

@@ -51,29 +51,6 @@ def test_good_and_bad_photos_end_as_they_should(installation: Installation) -> N
         assert (installation.job(one).attempt, installation.job(one).credits_refunded) == (1, 1)
 
 
-def test_a_killed_worker_is_replaced_and_its_job_ends(installation: Installation) -> None:
-    with installation.held():
-        accepted, killed = installation.occupied()
-        killed.send_signal(signal.SIGKILL)
-        killed.wait(300)
-        installation.end_lease(accepted)
-
-    assert installation.outcome(accepted) == ("SUCCESS", None)
-    assert installation.job(accepted).attempt == 2
-    installation.all_ready()
-    assert killed not in [worker.process for worker in installation.workers]
-
-
-def test_a_stopped_worker_hands_its_job_back_within_its_grace_time(installation: Installation) -> None:
-    with installation.held():
-        accepted, process = installation.occupied()
-        installation.signal_stop(process)
-    process.wait(installation.settings.stop_grace)
-
-    assert installation.outcome(accepted) == ("SUCCESS", None)
-    assert installation.job(accepted).attempt == 1, "a stop of the worker costs the job no attempt"
-
-
 def test_a_job_that_takes_too_much_memory_is_refunded_and_its_worker_goes_on(installation: Installation) -> None:
     before = [process_of(worker).pid for worker in installation.workers]
 

@@ -1,8 +1,7 @@
 import numpy as np
-import pytest
 
 from pipeline.colour.spaces import linear_to_srgb, srgb_to_linear
-from pipeline.compositing.composite import STRENGTH, apply_shadow, composite, light_around
+from pipeline.compositing.composite import STRENGTH, composite, light_around
 from pipeline.core.types import Placed, Rgb
 
 
@@ -31,15 +30,6 @@ def test_without_a_background_alpha_stays_straight() -> None:
     assert (out[..., 3] == 0.25).all()
 
 
-def test_shade_takes_its_share_of_light_and_leaves_the_rest() -> None:
-    ground = np.full((300, 4, 3), 0.7354, np.float32)
-    shadow = np.zeros((300, 4), np.float32)
-    shadow[280:] = 0.5
-    out = apply_shadow(ground.copy(), shadow)
-    np.testing.assert_array_equal(out[:280], ground[:280])
-    assert out[290, 0, 0] == pytest.approx(0.5371, abs=1e-3)  # a quarter of the light
-
-
 def disc(colour: float) -> Placed:
     """A disc with an edge six pixels wide, of one grey in linear light 0–1 as sRGB."""
     rows, columns = np.mgrid[:120, :120]
@@ -62,14 +52,6 @@ def test_a_thinner_edge_takes_more_of_a_bright_background() -> None:
     taken = srgb_to_linear(out[soft][:, 0])
     np.testing.assert_allclose(taken, STRENGTH * (1 - placed.alpha[soft]), atol=1e-4)
     assert STRENGTH == 0.35
-
-
-def test_a_background_darker_than_the_edge_changes_nothing_and_opaque_pixels_stay_to_the_bit() -> None:
-    placed = disc(0.6)
-    white, opaque = np.ones((120, 120, 3), np.float32), placed.alpha == 1
-    np.testing.assert_array_equal(composite(placed, white, light_around(white))[opaque], placed.rgb[opaque])
-    dark = np.full((120, 120, 3), 0.2, np.float32)
-    np.testing.assert_allclose(composite(placed, dark.copy(), light_around(dark)), composite(placed, dark), atol=1e-5)
 
 
 def test_the_light_comes_from_the_near_background() -> None:

@@ -78,9 +78,11 @@ def test_a_confident_network_decides_the_stance_and_a_doubtful_one_decides_nothi
     assert guess(JACKET, (), seen).stance == ("standing" if seen is STANDS else "hanging"), "a car's aerial is no hook"
 
 
-def test_without_a_network_no_stance_is_claimed_or_doubted() -> None:
+def test_without_a_network_no_stance_is_claimed_or_doubted_but_a_product_cropped_below_has_no_foot() -> None:
     found = guess(BOTTLE)
     assert (found.stance, found.suits, found.unsure, found.elevation) == ("standing", get_args(SceneKind), False, None)
+    cut = guess(BOTTLE[:300], ("bottom",))
+    assert (cut.stance, cut.stands_in("podium"), set(cut.suits)) == ("cut_below", False, set(get_args(SceneKind)))
 
 
 def test_the_camera_uses_the_networks_elevation_even_of_a_product_that_may_not_stand() -> None:
@@ -124,13 +126,6 @@ def test_the_camera_uses_the_networks_elevation_under_the_callers_stance(word: S
     found = facts_of(bottle, word)
     assert (found.elevation, found.unsure) == (22.5, False)
     assert pose_of(BOTTLE, found).pitch_slope == pytest.approx(np.tan(np.deg2rad(22.5)))
-
-
-def test_a_product_cropped_below_has_no_foot() -> None:
-    found = guess(BOTTLE[:300], ("bottom",))
-    assert found.stance == "cut_below"
-    assert not found.stands_in("podium")
-    assert set(found.suits) == set(get_args(SceneKind))
 
 
 @pytest.mark.parametrize("scale", [0.5, 3.0])

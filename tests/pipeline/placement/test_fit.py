@@ -16,6 +16,7 @@ def test_a_product_cropped_above_stands_on_the_floor_and_reaches_the_upper_edge_
     assert (right - left) / (bottom - top) == pytest.approx(0.6)
     assert fit(preset(), 2.4, 400, 400, ("top",), stands=False)[1] == 0
     assert fit(preset(), 2.4, 400, 400, ("top",), top_down=True)[1] == 0
+    assert fit(preset(), 0.8, 400, 300, ("bottom",), top_down=True)[3] == 300
     assert fit(preset((800, 400)), 2.4, 800, 400, ("top",))[3] >= LEAST_FOOT * 400
 
 

@@ -76,11 +76,6 @@ def test_a_lying_product_is_in_the_middle_of_the_canvas(aspect: float) -> None:
     assert low[1] > top or aspect == 0.4
 
 
-def test_a_lying_product_that_the_photo_crops_keeps_to_its_side() -> None:
-    assert fit(preset(), 0.8, 400, 300, ("bottom",), top_down=True)[3] == 300
-    assert fit(preset(), 0.8, 400, 300, ("top",), top_down=True)[1] == 0
-
-
 def test_four_seeds_are_four_arrangements_and_one_seed_is_one() -> None:
     seen = [trace(laid_out(seed=seed), 120, 120).part > 0 for seed in range(4)]
     for one in range(4):

@@ -1,18 +1,14 @@
 """Keys that a client manages itself: shown once, refused after deletion, and never without a last one."""
 
-import threading
+from functools import partial
 
 import pytest
 import sqlalchemy as sa
 
 from service.accounts import keys as of_keys
 from service.accounts.keys import KeyExists, Keys, LastKey, TooManyKeys, key_id
+from tests.support.polling import at_once
 from tests.support.shop import Shop
-
-
-@pytest.fixture
-def shop(engine: sa.Engine) -> Shop:
-    return Shop(engine)
 
 
 @pytest.fixture
@@ -68,11 +64,7 @@ def test_two_keys_that_delete_each_other_at_once_leave_one(shop: Shop, keys: Key
         except LastKey as error:
             refused.append(error)
 
-    threads = [threading.Thread(target=delete, args=(key.id,)) for key in keys.list(shop.client.id)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
+    at_once(*(partial(delete, key.id) for key in keys.list(shop.client.id)))
 
     assert len(refused) == 1
     assert len(keys.list(shop.client.id)) == 1
@@ -84,13 +76,3 @@ def test_a_client_has_a_maximum_number_of_keys(shop: Shop, keys: Keys, monkeypat
 
     with pytest.raises(TooManyKeys):
         keys.add(shop.client.id, "two")
-
-
-def test_another_clients_key_is_unknown(engine: sa.Engine, shop: Shop, keys: Keys) -> None:
-    other = Shop(engine)
-    made, text = keys.add(other.client.id, None)
-
-    assert not keys.delete(made.id, shop.client.id)
-    assert shop.accounts.authenticate(text) is not None
-    for name in ("key_", "", made.id[:10]):
-        assert not keys.delete(name, other.client.id)

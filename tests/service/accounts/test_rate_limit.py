@@ -2,15 +2,16 @@
 
 import re
 import socket
-import threading
 import time
 from collections.abc import Iterator
+from functools import partial
 
 import pytest
 from redis import Redis
 from ulid import ULID
 
 from service.accounts.rate_limit import Quota, RateLimit
+from tests.support.polling import at_once
 
 
 @pytest.fixture
@@ -53,18 +54,7 @@ def test_each_client_has_a_quota_of_its_own(valkey_url: str, client: str) -> Non
 
 def test_all_processes_count_together_and_never_accept_more_than_the_quota(valkey_url: str, client: str) -> None:
     processes = [RateLimit(valkey_url, quota=10, window=60) for _ in range(4)]
-    quotas: list[Quota] = []
-    start = threading.Barrier(40)
-
-    def submit(rate: RateLimit) -> None:
-        start.wait()
-        quotas.append(count(rate, client))
-
-    threads = [threading.Thread(target=submit, args=(processes[number % 4],)) for number in range(40)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
+    quotas = at_once(*(partial(count, processes[number % 4], client) for number in range(40)))
 
     assert sorted((one.allowed, one.remaining) for one in quotas) == [
         *[(False, 0)] * 30,

@@ -57,9 +57,7 @@ def test_a_client_can_follow_its_job(caller: Caller) -> None:
     assert set(job) == {
         *("job_id", "request_id", "status", "stage", "progress", "attempt", "credits_cost", "credits_refunded"),
         *("created_at", "started_at", "finished_at", "error", "render", "warnings", "reference", "operation"),
-        *("render_deleted_at", "scene_type", "mood", "output_preset"),
-        *("created_at", "started_at", "finished_at", "error", "render", "warnings", "reference"),
-        *("preview", "seed", "metadata"),
+        *("render_deleted_at", "scene_type", "mood", "output_preset", "preview", "seed", "metadata"),
     }
     assert job["request_id"] == accepted["request_id"]
     asked = caller.body()
@@ -104,9 +102,8 @@ def test_a_finished_job_shows_its_render_and_the_url_returns_its_bytes(caller: C
 
     assert set(render) == {
         *("public_id", "job_id", "output_preset", "width", "height", "format", "content_type", "bytes", "sha256"),
-        *("url", "url_expires_at", "seed", "warnings", "report", "reference"),
-        *("scene_type", "mood", "metadata"),
         *("url", "url_expires_at", "seed", "warnings", "report", "reference", "preview"),
+        *("scene_type", "mood", "metadata"),
     }
     shown = caller.get(f"/v1/jobs/{accepted['job_id']}").json()["render"]
     assert {name: shown[name] for name in render if "url" not in name} == {
@@ -210,8 +207,8 @@ def test_every_answer_has_a_request_id_of_its_own(http: Any, caller: Caller) -> 
 
 
 def test_a_path_lists_every_method_that_it_takes(http: Any, caller: Caller) -> None:
-    paths = {"/v1/jobs/x": "DELETE, GET, OPTIONS", "/v1/credits": "GET, OPTIONS", "/v1/uploads": "OPTIONS, POST"}
-
+    paths = dict.fromkeys(("/v1/jobs", "/v1/renders", "/v1/credits"), "GET, OPTIONS")
+    paths |= {"/v1/jobs/x": "DELETE, GET, OPTIONS", "/v1/uploads": "OPTIONS, POST"}
     for path, methods in paths.items():
         answer = http.options(path, headers=caller.headers)
         assert (answer.status_code, answer.headers["allow"]) == (204, methods)

@@ -31,6 +31,13 @@ def codes(answer: httpx.Response) -> list[str]:
     return [one["code"] for one in answer.json()["warnings"]]
 
 
+def drawn(caller: Caller, cutout: dict[str, Any]) -> dict[str, Any]:
+    """Return the source of an order from an earlier render whose cut-out has these facts."""
+    job_id = caller.submit(caller.body()).json()["job_id"]
+    caller.jobs.succeed(caller.claim(job_id), replace(RENDER, public_id=job_id[::-1], report={"cutout": cutout}))
+    return {"source_image_s3_key": None, "source_render_public_id": job_id[::-1]}
+
+
 def everything(engine: sa.Engine) -> list[Any]:
     """Return every row of every table that a submit writes to."""
     with engine.connect() as connection:
@@ -191,12 +198,7 @@ def test_doubtful_input_is_a_warning(caller: Caller, changes: dict[str, Any], ex
 def test_from_an_earlier_render_the_plan_knows_which_scenes_suit_the_photo(
     caller: Caller, stance: str, suits: list[str], scene: str, said: str
 ) -> None:
-    def drawn(report: dict[str, Any]) -> dict[str, Any]:
-        job_id = caller.submit(caller.body()).json()["job_id"]
-        caller.jobs.succeed(caller.claim(job_id), replace(RENDER, public_id=job_id[::-1], report=report))
-        return caller.body(source_image_s3_key=None, source_render_public_id=job_id[::-1], scene_type=scene)
-
-    body = drawn({"cutout": {"stance": stance, "suits": suits}})
+    body = caller.body(scene_type=scene, **drawn(caller, {"stance": stance, "suits": suits}))
     answer = dry(caller, body)
     assert codes(answer) == ["scene_unsuited"]
     text = answer.json()["warnings"][0]["message"]
@@ -204,7 +206,9 @@ def test_from_an_earlier_render_the_plan_knows_which_scenes_suit_the_photo(
     assert ("flat_lay_linen" in text) == ("flatlay" in suits)
     assert codes(dry(caller, body | {"scene_type": "podium"})) == ([] if "podium" in suits else ["scene_unsuited"])
     assert codes(dry(caller, body | {"scene_type": "white", "dominant_colors": []})) == []
-    assert codes(dry(caller, drawn({"cutout": {}}))) == [], "a render from before reports had the stance"
+    assert codes(dry(caller, body | drawn(caller, {}))) == [], "a render from before reports had the stance"
+    given = drawn(caller, {"stance": stance, "stance_from": "caller", "suits": suits})
+    assert codes(dry(caller, body | given)) == [], "a stance given for an earlier picture is no guess for the next"
 
 
 @pytest.mark.parametrize(
@@ -226,23 +230,10 @@ def test_the_plan_uses_the_callers_stance_and_prefers_it_to_an_earlier_guess(
     caller: Caller, stance: str, scene: str, said: str | None
 ) -> None:
     guess = {"stance": "lying", "stance_from": "guess", "suits": ["white", "flatlay"]}
-    job_id = caller.submit(caller.body()).json()["job_id"]
-    earlier = replace(RENDER, public_id=job_id[::-1], report={"cutout": guess})
-    caller.jobs.succeed(caller.claim(job_id), earlier)
-    rendered = {"source_image_s3_key": None, "source_render_public_id": job_id[::-1]}
-    for source in ({}, rendered):
+    for source in ({}, drawn(caller, guess)):
         answer = dry(caller, caller.body(scene_type=scene, **source), f"dry_run=true&stance={stance}")
         assert codes(answer) == ([] if said is None else ["scene_unsuited"])
         assert said is None or said in answer.json()["warnings"][0]["message"]
-
-
-def test_a_stance_given_for_an_earlier_picture_is_no_guess_for_the_next(caller: Caller) -> None:
-    said = {"stance": "lying", "stance_from": "caller", "suits": ["white", "flatlay"]}
-    job_id = caller.submit(caller.body()).json()["job_id"]
-    earlier = replace(RENDER, public_id=job_id[::-1], report={"cutout": said})
-    caller.jobs.succeed(caller.claim(job_id), earlier)
-    body = caller.body(source_image_s3_key=None, source_render_public_id=job_id[::-1], scene_type="podium")
-    assert codes(dry(caller, body)) == []
 
 
 def test_a_dry_run_is_counted_and_refused_as_a_submit_is(api: Callable[..., Api]) -> None:  # noqa: F811

@@ -5,6 +5,7 @@ import json
 import threading
 import time
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -22,15 +23,11 @@ from service.jobs.sweep import build_sweeper
 from service.settings import Settings
 from tests.support.caller import SWAP, Caller, located
 from tests.support.databases import migrated_database
+from tests.support.polling import at_once
 from tests.support.shop import Shop
 
 MONTH = 30 * 86_400.0
 ONCE = {"Idempotency-Key": "once"}
-
-
-@pytest.fixture
-def shop(engine: sa.Engine) -> Shop:
-    return Shop(engine)
 
 
 def age(engine: sa.Engine, seconds: float) -> None:
@@ -46,28 +43,19 @@ def logs(engine: sa.Engine) -> list[tuple[str, str | None]]:
         return [tuple(row) for row in connection.execute(query.order_by(request_logs.c.created_at))]
 
 
-def at_once(orders: list[dict[str, Any]], shop: Shop) -> list[Accepted | Exception]:
+def ordered_at_once(orders: list[dict[str, Any]], shop: Shop) -> list[Accepted | Exception]:
     """Place all these orders at the same moment and return their results."""
-    outcomes: list[Accepted | Exception] = []
-    start = threading.Barrier(len(orders))
 
-    def place(order: dict[str, Any]) -> None:
-        start.wait()
+    def place(order: dict[str, Any]) -> Accepted | Exception:
         while True:
             try:
-                outcomes.append(shop.order(**order))
+                return shop.order(**order)
             except IdempotencyInFlight:
                 continue  # a busy machine took seconds for the first: try again, as the answer says
             except Exception as error:  # noqa: BLE001  # the test checks it
-                outcomes.append(error)
-            return
+                return error
 
-    threads = [threading.Thread(target=place, args=(order,)) for order in orders]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    return outcomes
+    return at_once(*(partial(place, order) for order in orders))
 
 
 def test_after_a_month_a_key_is_free_for_another_body_and_both_logs_stay(shop: Shop) -> None:
@@ -120,22 +108,16 @@ def test_two_simultaneous_sweeps_free_every_old_key_once(shop: Shop) -> None:
     for number in range(9):
         shop.order(cost=1, idempotency_key=str(number))
     age(shop.engine, MONTH + 1)
-    freed: list[int] = []
-    threads = [threading.Thread(target=lambda: freed.append(shop.intake.free_old_keys(limit=5))) for _ in range(4)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
+    freed = at_once(*[lambda: shop.intake.free_old_keys(limit=5)] * 4)
 
-    freed.append(shop.intake.free_old_keys())
-    assert sum(freed) == 9
+    assert sum(freed) + shop.intake.free_old_keys() == 9
 
 
 def test_the_same_request_ten_times_at_once_under_an_old_key_is_charged_once(shop: Shop) -> None:
     shop.order(idempotency_key="k")
     age(shop.engine, MONTH + 1)
 
-    outcomes = at_once([{"idempotency_key": "k"}] * 10, shop)
+    outcomes = ordered_at_once([{"idempotency_key": "k"}] * 10, shop)
 
     answers = [outcome for outcome in outcomes if isinstance(outcome, Accepted)]
     assert len(answers) == 10, outcomes
@@ -148,7 +130,7 @@ def test_of_two_simultaneous_bodies_under_an_old_key_one_is_accepted_and_one_ref
     shop.order(idempotency_key="k")
     age(shop.engine, MONTH + 1)
 
-    outcomes = at_once([{"idempotency_key": "k", "body_sha256": body} for body in ("one", "two")], shop)
+    outcomes = ordered_at_once([{"idempotency_key": "k", "body_sha256": body} for body in ("one", "two")], shop)
 
     assert {type(outcome) for outcome in outcomes} == {Accepted, IdempotencyConflict}, outcomes
     assert shop.balance == 6

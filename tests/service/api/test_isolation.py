@@ -564,7 +564,9 @@ def test_every_method_answers_foreign_and_missing_ids_alike(world: World, path: 
 @pytest.mark.parametrize("headers", [{}, {"Authorization": "Bearer wrong"}], ids=["no key", "wrong key"])
 def test_without_a_key_existing_and_missing_data_look_alike(world: World, headers: dict[str, str]) -> None:
     for path, name in (("/v1/jobs/", world.owner.done), ("/v1/renders/", world.owner.public_id)):
-        assert_same([world.http.get(path + one, headers=headers) for one in (name, str(ULID()), "none")], 401)
+        for method in ("GET", "DELETE"):
+            tried = [world.http.request(method, path + one, headers=headers) for one in (name, str(ULID()), "none")]
+            assert_same([*tried, world.http.get(path.rstrip("/"), headers=headers)], 401)
     bodies = [world.nosy.body(source_image_s3_key=key) for key in (world.owner.photo, "uploads/none.jpg")]
     assert_same([world.http.post(SWAP, json=body, headers=headers) for body in bodies], 401)
 

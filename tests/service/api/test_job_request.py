@@ -20,7 +20,7 @@ from service.database.tables import stored_objects
 from service.settings import Settings
 from service.storage.expiry import DELETE_DELAY, build_expirer
 from service.storage.registry import ObjectRegistry
-from tests.support.caller import SWAP, Caller, assert_problem
+from tests.support.caller import SWAP, Caller
 from tests.support.databases import migrated_engine
 from tests.support.shop import Shop
 
@@ -84,11 +84,6 @@ def test_a_request_is_returned_resolved_with_its_photo_until_that_expires(one: C
     expirer.run_once()
     expirer.registry._engine.dispose()
     assert asked(one, job_id) == shown | {"source": None}, "deleted"
-
-
-def test_the_request_of_a_missing_job_is_not_found(caller: Caller) -> None:
-    for name in (str(ULID()), "none", "%00", "\u00e9"):
-        assert_problem(caller.get(f"/v1/jobs/{name}/request"), 404, "not_found")
 
 
 def test_reading_a_request_is_one_statement_on_both_databases(engine: sa.Engine) -> None:

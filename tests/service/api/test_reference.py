@@ -12,12 +12,6 @@ def operations(document: dict[str, Any]) -> dict[str, dict[str, Any]]:
     return {one["operationId"]: one for methods in document["paths"].values() for one in methods.values()}
 
 
-@pytest.fixture
-def document(http: Any) -> dict[str, Any]:
-    found: dict[str, Any] = http.get("/schema/openapi.json").json()
-    return found
-
-
 def test_the_page_and_all_its_files_come_from_the_service(http: Any) -> None:
     page = http.get("/reference")
 

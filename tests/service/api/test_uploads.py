@@ -234,38 +234,6 @@ def test_the_picture_behind_a_product_must_be_an_upload_of_the_client(caller: Ca
     assert (view["background"], view["background_image"]) == (background, own)
 
 
-@pytest.mark.parametrize(
-    ("query", "preset", "field", "code"),
-    [
-        ({"background": "image"}, "shopify_product", "background_image", "background_image_missing"),
-        ({"background": "reference"}, "shopify_product", "background_image", "background_image_missing"),
-        ({"background": "render"}, "shopify_product", "background_render", "background_render_missing"),
-        ({"background": "render", "background_render": "01J9ZC6M8J5X7Z9Q1W3R5T7Y9V"}, "shopify_product",
-         "background_render", "render_not_found"),
-        ({"background": "render", "background_render": "../x"}, "shopify_product", "background_render",
-         "render_not_found"),
-        ({"background": "image", "background_image": "x"}, "amazon_main", "background", "background_forbidden"),
-        ({"background": "reference", "background_image": "x"}, "transparent_cutout", "background",
-         "background_forbidden"),
-        ({"background": "render", "background_render": "x"}, "amazon_main", "background", "background_forbidden"),
-        ({"background_image": "x"}, "shopify_product", "background_image", "background_image_unused"),
-        ({"background_render": "x"}, "shopify_product", "background_render", "background_render_unused"),
-        ({"background": "photo"}, "shopify_product", "background", "enum"),
-        ({"background_fit": "stretch"}, "shopify_product", "background_fit", "enum"),
-        ({"background_x": "1.2"}, "shopify_product", "background_x", "less_than_equal"),
-        ({"background_zoom": "9"}, "shopify_product", "background_zoom", "less_than_equal"),
-    ],
-)  # fmt: skip
-def test_a_background_that_can_t_be_made_is_refused_with_its_field(
-    caller: Caller, query: dict[str, Any], preset: str, field: str, code: str
-) -> None:
-    answer = ask(caller, caller.body(scene_type="white", dominant_colors=[], output_preset=preset), **query)
-
-    assert located(answer) == {("query", field)}
-    assert code in {one["code"] for one in answer.json()["detail"]}, answer.text
-    assert caller.balance == 100
-
-
 def test_the_background_of_a_render_is_stored_with_the_order_and_a_foreign_or_deleted_one_looks_missing(
     caller: Caller,
 ) -> None:

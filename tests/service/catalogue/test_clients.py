@@ -1,14 +1,11 @@
 """Catalogues of clients: each client sees what ships, the shared folder and its own; no other client sees that."""
 
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 import sqlalchemy as sa
-from litestar.testing import TestClient
 
-from service.api.app import create_app
 from service.catalogue.catalogue import load_catalogue, own_picture
 from service.catalogue.specs import resolve_spec
 from service.catalogue.toml_records import CatalogueInvalid
@@ -17,7 +14,6 @@ from service.settings import Settings
 from tests.support.caller import SWAP, Caller, assert_problem, located
 from tests.support.command_line import migrated_home, run
 from tests.support.databases import migrated_engine
-from tests.support.documented import compared
 from tests.support.own_catalogue import example, font, written
 
 LISTS = ("scene-types", "moods", "output-presets")
@@ -35,13 +31,6 @@ def settings(tmp_path_factory: pytest.TempPathFactory, valkey_url: str) -> Setti
     settings = Settings(home=home, queue_url=valkey_url, catalogue=home / "catalogue", thumbnails=home / "thumbnails")
     migrated_engine(settings).dispose()
     return settings
-
-
-@pytest.fixture(scope="module")
-def http(settings: Settings) -> Iterator[Any]:
-    with TestClient(create_app(settings)) as client:
-        compared(client)
-        yield client
 
 
 @pytest.fixture

@@ -4,7 +4,6 @@ The docstring of `service.database.tables` has the lock order that prevents dead
 """
 
 import random
-import threading
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import suppress
@@ -31,6 +30,7 @@ from service.settings import Settings
 from service.storage.mask_registry import MaskRegistry
 from service.storage.registry import ObjectRegistry, SourceExpired
 from tests.support.databases import drop_database, migrated_database
+from tests.support.polling import at_once
 
 #: Rows of each kind, and how often a pair starts.
 ROWS, ROUNDS = 120, 12
@@ -220,10 +220,8 @@ class Ring:
     def play(self, state: str, *names: str) -> None:
         """Start both sides at the same instant."""
         self.reset(state)
-        start = threading.Barrier(len(names))
 
         def act(actor: Actor) -> None:
-            start.wait()
             try:
                 actor()
             except sa.exc.SQLAlchemyError as error:
@@ -233,11 +231,7 @@ class Ring:
                     self.errors.append(error)
 
         pairs = zip(self.sides, names, strict=True)
-        threads = [threading.Thread(target=act, args=(side.actors()[name],)) for side, name in pairs]
-        for thread in threads:
-            thread.start()
-        for thread in threads:
-            thread.join()
+        at_once(*(partial(act, side.actors()[name]) for side, name in pairs))
 
 
 @pytest.fixture(scope="module")

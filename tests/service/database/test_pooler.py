@@ -1,7 +1,6 @@
 """PgBouncer in transaction mode without prepared statements: jobs run through it, and locks are released."""
 
 import shutil
-import threading
 from collections.abc import Iterator
 from typing import Any
 
@@ -18,6 +17,7 @@ from service.diagnostics.audit_rules import Bounds
 from service.settings import Settings
 from service.supervisor.processes import ChildProcess
 from tests.support.databases import new_database
+from tests.support.polling import at_once
 from tests.support.shop import Shop, render
 from tests.support.storm import servers
 
@@ -67,11 +67,7 @@ def work(url: str, **settings: Any) -> list[BaseException]:
             broken.append(error)
 
     migrate(engine)
-    threads = [threading.Thread(target=orders) for _ in range(4)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
+    at_once(*[orders] * 4)
     if not broken:
         assert audit(engine, Bounds(max_attempts=2)).findings == []
     engine.dispose()

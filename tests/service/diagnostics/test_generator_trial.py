@@ -10,27 +10,15 @@ from click.testing import CliRunner
 from service.cli.main import main
 from service.diagnostics.generator_trial import trial
 from service.settings import Settings
-from tests.models.hub.tiny_families import TINY_FAMILIES
-
-
-@pytest.fixture(scope="module", name="saved")
-def _saved(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
-    def saved(name: str) -> Path:
-        import torch
-
-        folder = tmp_path_factory.mktemp("tiny")
-        torch.manual_seed(0)
-        TINY_FAMILIES[name](folder).save_pretrained(folder / name)
-        return folder / name
-
-    return saved
 
 
 @pytest.mark.gate  # paints with a pipeline; the fast lane has the refusals
 def test_it_reports_where_and_how_a_model_runs_and_what_it_supports(
-    saved: Callable[[str], Path], tmp_path: Path
+    tiny_folder: Callable[[str], Path], tmp_path: Path
 ) -> None:
-    settings = Settings(home=tmp_path, generator=str(saved("Z-Image-Turbo")), device="cpu", generation_size=64, steps=1)
+    settings = Settings(
+        home=tmp_path, generator=str(tiny_folder("Z-Image-Turbo")), device="cpu", generation_size=64, steps=1
+    )
     said = list(trial(settings))
     assert "ZImageImg2ImgPipeline" in said[0]
     assert said[0].endswith("on cpu float32")
@@ -43,19 +31,19 @@ def test_it_reports_where_and_how_a_model_runs_and_what_it_supports(
     assert all("MiB at most" in line for line in said[6:])
 
 
-def test_the_doctor_fails_with_the_sentence_of_the_job(saved: Callable[[str], Path], tmp_path: Path) -> None:
+def test_the_doctor_fails_with_the_sentence_of_the_job(tiny_folder: Callable[[str], Path], tmp_path: Path) -> None:
     arguments: list[Any] = ["doctor", "--no-networks", "--home", str(tmp_path)]
-    result = CliRunner().invoke(main, [*arguments, "--generator", str(saved("stable-diffusion-xl-inpainting"))])
+    result = CliRunner().invoke(main, [*arguments, "--generator", str(tiny_folder("stable-diffusion-xl-inpainting"))])
     assert result.exit_code == 1
     assert "takes 9 channels" in result.output
     assert "Name the base model" in result.output
 
 
 def test_an_invalid_controlnet_fails_with_the_settings_name(
-    saved: Callable[[str], Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tiny_folder: Callable[[str], Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("BACKDROP_CONTROLNET", str(tmp_path / "nowhere"))
     arguments: list[Any] = ["doctor", "--no-networks", "--home", str(tmp_path)]
-    result = CliRunner().invoke(main, [*arguments, "--generator", str(saved("stable-diffusion-v1-5"))])
+    result = CliRunner().invoke(main, [*arguments, "--generator", str(tiny_folder("stable-diffusion-v1-5"))])
     assert result.exit_code == 1
     assert "BACKDROP_CONTROLNET is" in result.output

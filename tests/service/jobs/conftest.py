@@ -3,12 +3,7 @@
 import pytest
 import sqlalchemy as sa
 
-from tests.support.shop import Shop, Street
-
-
-@pytest.fixture
-def shop(engine: sa.Engine) -> Shop:
-    return Shop(engine)
+from tests.support.shop import Street
 
 
 @pytest.fixture

@@ -10,8 +10,7 @@ import sqlalchemy as sa
 
 from service.database.tables import jobs, ledger, renders
 from service.jobs.records import Claim, JobFinished, JobStatus, Kind, LeaseLost
-from service.settings import Settings
-from tests.support.caller import Caller, assert_problem, error_body
+from tests.support.caller import Caller, assert_problem
 from tests.support.databases import ON_SQLITE
 from tests.support.shop import Shop, render
 
@@ -143,15 +142,3 @@ def test_a_cancelled_job_is_answered_as_it_is_shown_later_and_a_second_cancel_is
     assert job["credits_refunded"] == accepted["credits_cost"] > 0
     assert_problem(cancel(caller, accepted["job_id"]), 409, "job_finished")
     assert caller.balance == 100
-
-
-def test_a_foreign_job_and_a_missing_job_get_the_same_404(caller: Caller, http: Any, settings: Settings) -> None:
-    accepted = caller.submit(caller.body()).json()
-    other = Caller(http, settings, "canceller", credits=10)
-
-    foreign, none = cancel(other, accepted["job_id"]), cancel(other, "none")
-
-    assert_problem(foreign, 404, "not_found")
-    assert error_body(foreign) == error_body(none)
-    assert_problem(http.delete(f"/v1/jobs/{accepted['job_id']}"), 401, "unauthorized")
-    assert caller.get(f"/v1/jobs/{accepted['job_id']}").json()["status"] == "NOT_STARTED"

@@ -79,20 +79,6 @@ def test_only_unfinished_jobs_count(engine: sa.Engine, end: Callable[[Shop, Acce
 
 
 @ON_SQLITE
-def test_the_queue_takes_a_maximum_of_waiting_jobs_of_all_clients(engine: sa.Engine) -> None:
-    first, second = limited(engine, queue_limit=2), limited(engine, queue_limit=2)
-    waits = first.order()
-    second.order()
-    with pytest.raises(QueueFull):
-        second.order()
-
-    first.claim(waits)  # a started job no longer waits
-
-    first.order()
-    assert written(engine) == (3, 3, 3)
-
-
-@ON_SQLITE
 def test_clients_that_fill_the_queue_get_equal_shares_and_another_client_gets_in(engine: sa.Engine) -> None:
     shops = [limited(engine, queue_limit=40) for _ in range(3)]
     waiting = dict.fromkeys(range(3), 0)
@@ -122,18 +108,6 @@ def test_sandboxes_and_live_clients_fill_a_queue_each(engine: sa.Engine) -> None
         shop.order(cost=0)
     with pytest.raises(QueueFull):
         shop.order(cost=0)
-
-
-@ON_SQLITE
-def test_the_repeat_of_an_accepted_order_is_refused_by_no_limit(engine: sa.Engine) -> None:
-    shop = limited(engine, unfinished_limit=1, queue_limit=1)
-    first = shop.order(idempotency_key="k")
-
-    again = shop.order(idempotency_key="k")
-
-    assert (again.job_id, again.repeated) == (first.job_id, True)
-    with pytest.raises(QueueFull):
-        shop.order()
 
 
 @ON_SQLITE

@@ -14,7 +14,7 @@ from service.database.paging import Filters
 from service.jobs.listing import Listings
 from service.jobs.records import JobStatus
 from service.jobs.rows import JOBS, RENDERS
-from tests.support.caller import Caller, assert_problem, located
+from tests.support.caller import Caller, located
 from tests.support.databases import ON_SQLITE
 from tests.support.shop import Shop, render
 
@@ -295,13 +295,6 @@ def test_a_list_takes_several_statuses_and_names_a_wrong_one_or_a_wrong_pair(cal
     assert located(caller.get("/v1/jobs?metadata=season")) == {("query", "metadata", 0)}
     assert located(caller.get("/v1/renders?metadata=a:1&metadata=a:2")) == {("query", "metadata", 1)}
     assert "shopify_product" in caller.get("/v1/jobs?output_preset=shopify").text
-
-
-def test_a_list_needs_a_key(caller: Caller) -> None:
-    for path in ("/v1/jobs", "/v1/renders"):
-        assert_problem(caller.http.get(path), 401, "unauthorized")
-        options = caller.http.options(path, headers=caller.headers)
-        assert (options.status_code, options.headers["allow"]) == (204, "GET, OPTIONS")
 
 
 @pytest.mark.parametrize("query", [JOBS, RENDERS], ids=["jobs", "renders"])

@@ -311,15 +311,14 @@ def test_any_order_of_moves_follows_the_rules_for_hours(quick_engine: sa.Engine)
     check_any_order(quick_engine, 30 * EXAMPLES[quick_engine.dialect.name])
 
 
-def check_any_order(quick_engine: sa.Engine, examples: int) -> None:
-    class Here(Shopkeeping):
-        engine = quick_engine
-
+def check_any_order(
+    quick_engine: sa.Engine, examples: int, machine: type[RuleBasedStateMachine] = Shopkeeping, steps: int = 30
+) -> None:
     run_state_machine_as_test(
-        Here,
+        type("Here", (machine,), {"engine": quick_engine}),
         settings=settings(
             max_examples=examples,
-            stateful_step_count=30,
+            stateful_step_count=steps,
             deadline=None,
             derandomize=True,
             database=None,

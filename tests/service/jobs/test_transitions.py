@@ -194,17 +194,3 @@ def test_simultaneous_sweeps_send_a_job_once(shop: Shop) -> None:
     with shop.engine.begin() as connection:
         connection.execute(jobs.update().values(sent_at=db_now(-100)))
     assert sorted(job_id for sent in at_once(hold, *[sweep] * 4) for job_id in sent) == waiting
-
-
-@ON_SQLITE
-def test_another_clients_job_and_render_do_not_exist(shop: Shop) -> None:
-    other, accepted, made = Shop(shop.engine), shop.order(), render()
-    shop.jobs.succeed(shop.claim(accepted), made)
-
-    for client_id, job_id, public_id in (
-        (other.client.id, accepted.job_id, made.public_id),
-        (shop.client.id, "a\0", "a\0"),
-    ):
-        assert shop.jobs.get(job_id, client_id=client_id) is None
-        assert shop.jobs.cancel(job_id, client_id=client_id) is None
-        assert shop.jobs.render(public_id, client_id=client_id) is None

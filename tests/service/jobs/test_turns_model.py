@@ -7,15 +7,16 @@ from dataclasses import dataclass, field
 
 import pytest
 import sqlalchemy as sa
-from hypothesis import HealthCheck, settings
+from hypothesis import settings
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule, run_state_machine_as_test
+from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
 from service.database.engine import create_engine
 from service.database.schema import migrate
 from service.database.tables import jobs, metadata
 from service.jobs.records import Claim, JobStatus
 from service.jobs.turns import BEHIND, ROUND
+from tests.service.jobs.test_state_machine import check_any_order
 from tests.support.shop import Street, render
 
 
@@ -178,32 +179,15 @@ def quick_engine() -> Iterator[sa.Engine]:
     engine.dispose()
 
 
-def check_any_order(one: sa.Engine, examples: int) -> None:
-    class Here(Queueing):
-        engine = one
-
-    run_state_machine_as_test(
-        Here,
-        settings=settings(
-            max_examples=examples,
-            stateful_step_count=40,
-            deadline=None,
-            derandomize=True,
-            database=None,
-            suppress_health_check=list(HealthCheck),
-        ),
-    )
-
-
 @pytest.mark.gate  # a second of examples
 def test_any_order_of_moves_starts_jobs_as_in_the_model(quick_engine: sa.Engine) -> None:
-    check_any_order(quick_engine, settings().max_examples * 6 // 10)  # sixty; the fast lane has fewer
+    check_any_order(quick_engine, settings().max_examples * 6 // 10, Queueing, 40)  # sixty; the fast lane has fewer
 
 
 def test_any_order_of_moves_starts_jobs_as_in_the_model_on_both_databases(engine: sa.Engine) -> None:
-    check_any_order(engine, 3)
+    check_any_order(engine, 3, Queueing, 40)
 
 
 @pytest.mark.nightly  # thousands of the same runs: the test above has the first sixty
 def test_any_order_of_moves_starts_jobs_as_in_the_model_for_hours(quick_engine: sa.Engine) -> None:
-    check_any_order(quick_engine, 3000)
+    check_any_order(quick_engine, 3000, Queueing, 40)

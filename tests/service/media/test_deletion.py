@@ -2,9 +2,9 @@
 
 import hashlib
 import random
-import threading
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from typing import NoReturn
 
 import pytest
@@ -20,6 +20,7 @@ from service.media.deletion import Deletion
 from service.storage.mask_registry import MaskRegistry
 from service.storage.objects import ObjectNotFound, StoreUnavailable
 from service.storage.registry import SourceExpired
+from tests.support.polling import at_once
 from tests.support.shop import render
 from tests.support.still_life import PHOTO
 from tests.support.worker import Bench
@@ -82,15 +83,6 @@ def test_a_photo_goes_at_once_with_the_cutouts_of_its_bytes_and_its_renders_stay
     assert_clean(bench)
     let_time_pass(bench)
     assert len(bench.rows) == 1
-
-
-def test_deleting_again_is_no_error_and_an_unknown_photo_is_reported(bench: Bench, deletion: Deletion) -> None:
-    made(bench)
-    client = bench.shop.client.id
-
-    assert [deletion.photo(key_of(bench), client_id=client) for _ in range(2)] == [True, True]
-    for unknown in (f"uploads/{client}/none.jpg", f"uploads/{client}/\0", f"uploads/{client}/../x", ""):
-        assert not deletion.photo(unknown, client_id=client)
 
 
 def test_a_photo_without_a_row_is_deleted_and_takes_no_job_after_that(bench: Bench, deletion: Deletion) -> None:
@@ -240,15 +232,6 @@ def test_a_render_goes_at_once_its_job_keeps_the_date_and_nothing_is_refunded(be
     assert_clean(bench)
 
 
-def test_a_foreign_and_a_missing_render_cannot_be_deleted(bench: Bench, deletion: Deletion) -> None:
-    _, public_id = made(bench)
-
-    for name, client in ((public_id, "other"), ("none", bench.shop.client.id), ("\0", bench.shop.client.id)):
-        assert not deletion.render(name, client_id=client)
-
-    assert bench.shop.jobs.render(public_id, client_id=bench.shop.client.id) is not None
-
-
 def test_a_deleted_renders_row_expires_as_others_do(bench: Bench, deletion: Deletion) -> None:
     _, public_id = made(bench)
     deletion.render(public_id, client_id=bench.shop.client.id)
@@ -324,11 +307,7 @@ def test_simultaneous_swaps_deletions_and_expiry_leave_no_orphan(bench: Bench, d
             except BaseException as error:  # noqa: BLE001  # any error fails the test
                 errors.append(error)
 
-        threads = [threading.Thread(target=tried, args=(move,)) for move in moves]
-        for thread in threads:
-            thread.start()
-        for thread in threads:
-            thread.join()
+        at_once(*(partial(tried, move) for move in moves))
 
     assert errors == []
     statuses = bench.shop.jobs.fail_abandoned(max_wait=1e6)

@@ -118,15 +118,6 @@ def test_a_preset_without_a_scene_gets_white_without_colours(caller: Caller) -> 
     assert (asked["request"]["dominant_colors"], asked["dressing"]["colors_on"]) == ([], "")
 
 
-def test_pictures_are_paged(caller: Caller) -> None:
-    order_id = ordered(caller, body_of(caller, variants=2)).json()["order_id"]
-    first = view(caller, order_id, "?limit=5")
-    rest = view(caller, order_id, f"?limit=5&cursor={first['next_cursor']}")
-
-    assert (len(first["items"]), len(rest["items"]), rest["next_cursor"]) == (5, 3, None)
-    assert [*first["items"], *rest["items"]] == view(caller, order_id)["items"]
-
-
 def test_orders_are_listed_newest_first_by_reference(caller: Caller) -> None:
     made = [ordered(caller, body_of(caller, reference=name)).json()["order_id"] for name in ("a", "b", "a")]
 

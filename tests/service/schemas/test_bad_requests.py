@@ -81,6 +81,23 @@ QUERIES: tuple[tuple[str, str, str, str], ...] = (
     ("background_color=teal", "background_color", "background_color_unused", "Send background=color, or leave it out"),
     ("background=color&background_color=reddish", "background_color", "colour_invalid", "'reddish' is not a colour"),
     ("background=colour&background_color=red", "background", "enum", "(received 'colour')"),
+    ("background=image", "background_image", "background_image_missing", ""),
+    ("background=reference", "background_image", "background_image_missing", ""),
+    ("background=image&background_image=uploads/none.jpg", "background_image", "upload_not_found", "uploads/none.jpg"),
+    ("background=render", "background_render", "background_render_missing", ""),
+    *(
+        (f"background=render&background_render={name}", "background_render", "render_not_found", name)
+        for name in ("none", "01J9ZC6M8J5X7Z9Q1W3R5T7Y9V", "../x")
+    ),
+    ("background_image=x", "background_image", "background_image_unused", ""),
+    ("background_render=x", "background_render", "background_render_unused", ""),
+    ("background_fit=stretch", "background_fit", "enum", "(received 'stretch')"),
+    ("background_x=1.2", "background_x", "less_than_equal", "(received '1.2')"),
+    ("background_y=-1", "background_y", "greater_than_equal", "(received '-1')"),
+    ("background_zoom=9", "background_zoom", "less_than_equal", "(received '9')"),
+    ("props=many", "props", "enum", "(received 'many')"),
+    ("colors_on=wall:reddish", "colors_on", "colors_on_invalid", "reddish"),
+    ("accept=strictest", "accept", "", "strictest"),
     ("shadow=none&shadow_strength=0.5", "shadow_strength", "shadow_unused", "Choose another shadow, or leave it out"),
     ("shadow=sharp", "shadow", "enum", "scene, none, soft, hard, floating (received 'sharp')"),
     ("shadow=soft&shadow_strength=1.1", "shadow_strength", "", "from 0.0 to 1.0 (received '1.1')"),
@@ -239,6 +256,10 @@ def swaps(good: dict[str, Any]) -> Iterator[Bad]:
     ):
         body = good | {"output_preset": "transparent_cutout", "scene_type": "white", "dominant_colors": []}
         yield Bad("POST", f"{SWAP}?{query}", body, where=("query", name), code=code, said=said)
+    for word, preset in (("image", "amazon_main"), ("reference", "transparent_cutout"), ("render", "amazon_main")):
+        body = good | {"output_preset": preset, "scene_type": "white", "dominant_colors": []}
+        query = f"background={word}&background_{'render' if word == 'render' else 'image'}=x"
+        yield Bad("POST", f"{SWAP}?{query}", body, where=("query", "background"), code="background_forbidden")
     long = {"Idempotency-Key": "x" * 256}
     said = f"Should have at most 255 characters (received '{'x' * 40}'…, 256 characters). Shorten it"
     yield Bad("POST", SWAP, good, headers=long, where=("header", "Idempotency-Key"), code="string_too_long", said=said)

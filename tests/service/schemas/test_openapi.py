@@ -6,7 +6,6 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import pytest
 import sqlalchemy as sa
 from jsonschema import Draft202012Validator
 from litestar.testing import TestClient
@@ -20,14 +19,6 @@ from service.webhooks.endpoints import Webhooks
 from service.webhooks.outbox import MessageType
 from tests.support.documented import differences
 from tests.support.shop import Shop, render
-
-
-@pytest.fixture(scope="module")
-def document(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
-    home: Path = tmp_path_factory.mktemp("openapi")
-    with TestClient(create_app(Settings(home=home, queue_url="redis://127.0.0.1:9/0"))) as http:
-        answer: dict[str, Any] = http.get("/schema/openapi.json").json()
-    return answer
 
 
 def operations(document: dict[str, Any]) -> list[tuple[str, dict[str, Any]]]:

@@ -2,11 +2,9 @@
 
 import itertools
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 import pytest
-from litestar.testing import TestClient
 from pydantic import TypeAdapter
 
 from pipeline.background.growth import Growth
@@ -14,21 +12,10 @@ from pipeline.core.order import Placement
 from pipeline.core.spec import Limits, Spec
 from pipeline.report import to_json
 from pipeline.swap import swap
-from service.api.app import create_app
 from service.schemas.responses import StoredReport
-from service.settings import Settings
 from tests.lanes import rest_in_gate
 from tests.support.documented import differences
 from tests.support.still_life import PHOTO, networks, preset, spec
-
-
-@pytest.fixture(scope="module")
-def document(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
-    home: Path = tmp_path_factory.mktemp("openapi")
-    with TestClient(create_app(Settings(home=home, queue_url="redis://127.0.0.1:9/0"))) as http:
-        found: dict[str, Any] = http.get("/schema/openapi.json").json()
-    return found
-
 
 SMALL = preset((160, 160))
 SWAPS: dict[str, Spec] = {

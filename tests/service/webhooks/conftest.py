@@ -4,13 +4,7 @@ import pytest
 import sqlalchemy as sa
 
 from service.webhooks.endpoints import Webhooks
-from tests.support.shop import Shop
 from tests.support.webhooks import Messenger
-
-
-@pytest.fixture
-def shop(engine: sa.Engine) -> Shop:
-    return Shop(engine)
 
 
 @pytest.fixture

@@ -16,11 +16,6 @@ from tests.support.polling import until
 from tests.support.shop import Shop
 
 
-@pytest.fixture
-def shop(engine: sa.Engine) -> Shop:
-    return Shop(engine)
-
-
 def leases(shop: Shop) -> dict[str, Any]:
     with shop.engine.connect() as connection:
         return {row.id: row.lease_until for row in connection.execute(sa.select(jobs.c.id, jobs.c.lease_until))}

@@ -150,6 +150,15 @@ def put_on_stage(page: Any, data: bytes, name: str = "bottle.jpg", kind: str = "
     page.locator("#photo").set_input_files({"name": name, "mimeType": kind, "buffer": data})
 
 
+def on_stage(tab: Visit, guest: Guest, data: bytes = BOTTLE, *, cut: bool = False) -> Any:
+    """Sign in, put a photo on the stage, wait for its cut-out if `cut`, and return the page."""
+    tab.sign_in(guest.key)
+    put_on_stage(tab.page, data)
+    if cut:
+        tab.page.get_by_role("button", name="Mend the cut-out").wait_for()
+    return tab.page
+
+
 def drop(page: Any, data: bytes, name: str) -> None:
     """Drop a file on the page, as from a file manager."""
     page.evaluate(

@@ -15,7 +15,7 @@ from tests.system.studio.conftest import (
     choose_place,
     lose_the_order,
     make,
-    put_on_stage,
+    on_stage,
     small_bottle,
 )
 
@@ -36,10 +36,7 @@ def test_one_click_orders_a_picture_for_each_channel_and_a_lost_order_is_sent_ag
     visit: Callable[..., Visit], guest: Guest, pause: Callable[[], None]
 ) -> None:
     tab = visit(viewport={"width": 390, "height": 844}, has_touch=True)
-    tab.sign_in(guest.key)
-    page = tab.page
-    put_on_stage(page, small_bottle())
-    page.get_by_role("button", name="Mend the cut-out").wait_for()
+    page = on_stage(tab, guest, small_bottle(), cut=True)
     pause()
     choose_channels(page)
     costs = {one["title"]: one["credits"] for one in guest.api.get("/v1/output-presets").json()["items"]}
@@ -80,11 +77,7 @@ def test_one_click_orders_a_picture_for_each_channel_and_a_lost_order_is_sent_ag
 def test_the_pictures_of_all_channels_are_made_with_the_placement_and_saved_together(
     visit: Callable[..., Visit], guest: Guest
 ) -> None:
-    tab = visit()
-    tab.sign_in(guest.key)
-    page = tab.page
-    put_on_stage(page, small_bottle())
-    page.get_by_role("button", name="Mend the cut-out").wait_for()
+    page = on_stage(visit(), guest, small_bottle(), cut=True)
     choose_place(page)
     page.locator(".also > summary").click()
     page.locator(".also-list").get_by_label(OTHERS[0]).check()

@@ -17,6 +17,7 @@ from tests.system.studio.conftest import (
     assert_fits,
     choose_place,
     make,
+    on_stage,
     put_on_stage,
     small_bottle,
     unfold,
@@ -64,10 +65,7 @@ def test_a_file_that_is_no_photo_is_refused_before_the_upload(
 def test_a_scene_that_the_preset_forbids_is_reported_before_paying_with_two_ways_out(
     visit: Callable[..., Visit], guest: Guest
 ) -> None:
-    tab = visit()
-    tab.sign_in(guest.key)
-    page = tab.page
-    put_on_stage(page, BOTTLE)
+    page = on_stage(visit(), guest)
     choose_place(page, "Amazon main image")
 
     page.get_by_role("alert").get_by_text("takes pure white backgrounds only").wait_for()
@@ -84,8 +82,7 @@ def test_a_scene_that_the_preset_forbids_is_reported_before_paying_with_two_ways
 def test_too_few_credits_are_reported_before_paying(visit: Callable[..., Visit], up: Up) -> None:
     poor = Guest(up, "poor", 1)
     tab = visit()
-    tab.sign_in(poor.key)
-    put_on_stage(tab.page, BOTTLE)
+    on_stage(tab, poor)
 
     tab.page.get_by_role("alert").get_by_text("This costs 2 credits, and you have 1 credit").wait_for()
     assert tab.page.locator("#make").get_attribute("aria-disabled") == "true"
@@ -94,10 +91,7 @@ def test_too_few_credits_are_reported_before_paying(visit: Callable[..., Visit],
 
 
 def test_free_text_is_accepted_and_the_page_shows_its_scene(visit: Callable[..., Visit], guest: Guest) -> None:
-    tab = visit()
-    tab.sign_in(guest.key)
-    page = tab.page
-    put_on_stage(page, BOTTLE)
+    page = on_stage(visit(), guest)
     page.locator("#scene_type-own").fill("a marble shelf in a quiet bath")
 
     page.locator("[data-code=scene_in_words]").get_by_text("Backdrop built the nearest scene").wait_for()
@@ -112,9 +106,7 @@ def test_a_brand_can_be_chosen_and_sets_its_colours_and_preset(visit: Callable[.
     brand = {"palette": ["#224466"], "style_words": [], "seed_policy": "pinned", "default_preset": PLACE}
     guest.api.put("/v1/brands/Dawn", json=brand).raise_for_status()
     tab = visit()
-    tab.sign_in(guest.key)
-    page = tab.page
-    put_on_stage(page, BOTTLE)
+    page = on_stage(tab, guest)
     page.get_by_label("Brand").select_option("Dawn")
 
     page.get_by_text("This brand has its own background").wait_for()
@@ -134,9 +126,7 @@ def test_a_colour_shows_its_surface_and_is_locked_to_another_by_mouse_and_by_key
     visit: Callable[..., Visit], guest: Guest
 ) -> None:
     tab = visit()
-    tab.sign_in(guest.key)
-    page = tab.page
-    put_on_stage(page, BOTTLE)
+    page = on_stage(tab, guest)
     unfold(page, "colours")
     add_colours(page, WALL, FLOOR, LEAF)
 
@@ -167,9 +157,7 @@ def test_a_colour_shows_its_surface_and_is_locked_to_another_by_mouse_and_by_key
 
 def test_a_lock_that_the_next_scene_lacks_is_dropped_with_a_notice(visit: Callable[..., Visit], guest: Guest) -> None:
     tab = visit(viewport={"width": 390, "height": 844}, has_touch=True, is_mobile=True, color_scheme="dark")
-    tab.sign_in(guest.key)
-    page = tab.page
-    put_on_stage(page, BOTTLE)
+    page = on_stage(tab, guest)
     choose_scene(page, "Wooden table")
     unfold(page, "colours")
     add_colours(page, WALL, FLOOR, LEAF)
@@ -196,9 +184,7 @@ def test_props_and_locks_apply_to_a_preview_and_to_each_picture_made_from_it(
     visit: Callable[..., Visit], guest: Guest
 ) -> None:
     tab = visit()
-    tab.sign_in(guest.key)
-    page = tab.page
-    put_on_stage(page, small_bottle())
+    page = on_stage(tab, guest, small_bottle())
     choose_place(page)
     unfold(page, "colours")
     add_colours(page, WALL, FLOOR)

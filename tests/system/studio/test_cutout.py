@@ -11,7 +11,7 @@ from PIL import Image
 
 from tests.support.browser import Visit
 from tests.support.still_life import two_products
-from tests.system.studio.conftest import Guest, assert_accessible, assert_fits, put_on_stage, small_bottle
+from tests.system.studio.conftest import Guest, assert_accessible, assert_fits, on_stage, small_bottle
 
 
 @pytest.fixture
@@ -19,11 +19,7 @@ def stage(visit: Callable[..., Visit], keeper: Guest) -> Callable[..., Any]:
     """Open a window with the photo on the stage, cut out."""
 
     def open_stage(**settings: Any) -> Any:
-        tab = visit(**settings)
-        tab.sign_in(keeper.key)
-        put_on_stage(tab.page, small_bottle())
-        tab.page.get_by_role("button", name="Mend the cut-out").wait_for()
-        return tab.page
+        return on_stage(visit(**settings), keeper, small_bottle(), cut=True)
 
     return open_stage
 
@@ -140,11 +136,7 @@ def test_the_keyboard_alone_paints_with_a_cursor_that_is_announced(stage: Callab
 
 
 def test_straight_lines_start_where_the_last_stroke_ended(visit: Callable[..., Visit], guest: Guest) -> None:
-    tab = visit()
-    tab.sign_in(guest.key)
-    page = tab.page
-    put_on_stage(page, small_bottle())
-    page.get_by_role("button", name="Mend the cut-out").wait_for()
+    page = on_stage(visit(), guest, small_bottle(), cut=True)
     before = mask(guest)
     canvas = mend(page)
     x, y = middle(canvas)
@@ -204,10 +196,7 @@ def two(visit: Callable[..., Visit], guest: Guest) -> Callable[..., Any]:
         tab = visit(**settings)
         for words in refused:
             tab.mean(words)
-        tab.sign_in(guest.key)
-        put_on_stage(tab.page, photo)
-        tab.page.get_by_role("button", name="Mend the cut-out").wait_for()
-        return tab.page
+        return on_stage(tab, guest, photo, cut=True)
 
     return open_stage
 

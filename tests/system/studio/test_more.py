@@ -9,14 +9,13 @@ import pytest
 
 from tests.support.browser import Visit
 from tests.support.polling import until
-from tests.support.up import BOTTLE
 from tests.system.studio.conftest import (
     SECONDS,
     Guest,
     assert_accessible,
     assert_fits,
     make,
-    put_on_stage,
+    on_stage,
     small_bottle,
     uploaded,
 )
@@ -24,14 +23,6 @@ from tests.system.studio.conftest import (
 LOGO = (
     b'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 20 10"><rect width="20" height="10" fill="#b02020"/></svg>'
 )
-
-
-def on_stage(tab: Visit, guest: Guest) -> Any:
-    """Sign in and put the bottle on the stage, cut out."""
-    tab.sign_in(guest.key)
-    put_on_stage(tab.page, small_bottle())
-    tab.page.get_by_role("button", name="Mend the cut-out").wait_for()
-    return tab.page
 
 
 def open_more(page: Any, choice: str) -> Any:
@@ -78,9 +69,7 @@ def test_a_colour_and_a_shadow_outlive_a_reload_are_undone_ordered_and_ordered_a
     visit: Callable[..., Visit], guest: Guest
 ) -> None:
     tab = visit()
-    tab.sign_in(guest.key)
-    page = tab.page
-    put_on_stage(page, BOTTLE)
+    page = on_stage(tab, guest)
     uploaded(page)
     more = page.locator("details.more")
     assert more.get_attribute("open") is None, "the first screen is simple"
@@ -140,9 +129,7 @@ def test_an_own_picture_is_dropped_moved_and_seen_at_once_behind_the_product(
     visit: Callable[..., Visit], guest: Guest
 ) -> None:
     tab = visit()
-    tab.sign_in(guest.key)
-    page = tab.page
-    put_on_stage(page, BOTTLE)
+    page = on_stage(tab, guest)
     uploaded(page)
     ground = open_more(page, "ground")
     press(ground, "background", "image")
@@ -200,9 +187,7 @@ def test_the_frame_is_set_by_keyboard_and_shown_on_the_stage_and_a_refusal_appea
     visit: Callable[..., Visit], guest: Guest
 ) -> None:
     tab = visit()
-    tab.sign_in(guest.key)
-    page = tab.page
-    put_on_stage(page, BOTTLE)
+    page = on_stage(tab, guest)
     uploaded(page)
     frame = open_more(page, "frame")
     frame.get_by_label("Top", exact=True).first.fill("20")
@@ -236,7 +221,7 @@ def test_a_text_and_a_logo_are_drawn_in_one_preview_at_a_time_and_the_brand_keep
     guest.api.put("/v1/brands/Dawn", json=brand).raise_for_status()
     tab = visit(viewport={"width": 360, "height": 740}, has_touch=True, is_mobile=True, color_scheme="dark")
     tab.mean("status of 429")
-    page = on_stage(tab, guest)
+    page = on_stage(tab, guest, small_bottle(), cut=True)
     refused: list[str] = []
 
     def refuse(route: Any) -> None:

@@ -12,6 +12,7 @@ from tests.system.studio.conftest import (
     Guest,
     choose_place,
     make,
+    on_stage,
     put_on_stage,
     small_bottle,
     uploaded,
@@ -49,9 +50,7 @@ def test_a_double_click_and_a_retry_after_no_answer_order_one_picture(visit: Cal
 
 def test_a_reload_keeps_the_draft_and_a_sent_request_is_sent_once(visit: Callable[..., Visit], guest: Guest) -> None:
     tab = visit()
-    tab.sign_in(guest.key)
-    page = tab.page
-    put_on_stage(page, BOTTLE)
+    page = on_stage(tab, guest)
     uploaded(page)
     page.get_by_role("radio", name="Sand dunes").check(force=True)
     page.reload()
@@ -98,9 +97,7 @@ def test_a_plan_that_is_requested_after_a_refused_order_hides_nothing(
     visit: Callable[..., Visit], guest: Guest
 ) -> None:
     tab = visit()
-    tab.sign_in(guest.key)
-    page = tab.page
-    put_on_stage(page, BOTTLE)
+    page = on_stage(tab, guest)
     page.locator("#price").get_by_text("left").wait_for()
     tab.mean("ERR_FAILED")
     orders = "**/v1/background-swap-with-spec*"
@@ -120,10 +117,7 @@ def test_a_plan_that_is_requested_after_a_refused_order_hides_nothing(
 def test_a_white_picture_that_is_ordered_is_opened_and_one_that_was_cancelled_is_made_again(
     visit: Callable[..., Visit], guest: Guest
 ) -> None:
-    tab = visit()
-    tab.sign_in(guest.key)
-    page = tab.page
-    put_on_stage(page, BOTTLE)
+    page = on_stage(visit(), guest)
     page.get_by_role("radio", name="Pure white").check(force=True)
     make(page)
     page.wait_for_url("**/#/jobs/*")
@@ -147,10 +141,7 @@ def test_a_white_picture_that_is_ordered_is_opened_and_one_that_was_cancelled_is
 def test_a_chosen_preview_is_made_once_and_its_background_holds_for_its_photo(
     visit: Callable[..., Visit], guest: Guest
 ) -> None:
-    tab = visit()
-    tab.sign_in(guest.key)
-    page = tab.page
-    put_on_stage(page, small_bottle())
+    page = on_stage(visit(), guest, small_bottle())
     choose_place(page)
     uploaded(page)
     page.locator("#look[aria-disabled=false]").click()

@@ -9,27 +9,17 @@ from PIL import Image, ImageDraw
 
 from tests.support.browser import Visit
 from tests.support.polling import until
-from tests.system.studio.conftest import (
-    SECONDS,
-    Guest,
-    assert_accessible,
-    assert_fits,
-    put_on_stage,
-    small_bottle,
-    unfold,
-)
+from tests.system.studio.conftest import SECONDS, Guest, assert_accessible, assert_fits, on_stage, small_bottle, unfold
 
 UNMOVED = {"shift_x": 0, "shift_y": 0, "scale": 1, "turn": 0, "stance": "auto"}
 
 
 def open_board(tab: Visit, guest: Guest) -> Any:
     """Put the bottle on the stage and open the board."""
-    tab.sign_in(guest.key)
-    put_on_stage(tab.page, small_bottle())
-    tab.page.get_by_role("button", name="Mend the cut-out").wait_for()
-    tab.page.locator(".steps").get_by_role("radio", name="Place").check(force=True)
-    tab.page.locator(".place-box").wait_for()
-    return tab.page
+    page = on_stage(tab, guest, small_bottle(), cut=True)
+    page.locator(".steps").get_by_role("radio", name="Place").check(force=True)
+    page.locator(".place-box").wait_for()
+    return page
 
 
 def placement(page: Any) -> dict[str, Any]:
@@ -213,11 +203,7 @@ def test_by_touch_at_a_phones_width_two_fingers_scale_and_turn(visit: Callable[.
 def test_a_leaning_product_is_straightened_by_keyboard_and_delivered_as_on_the_board(
     visit: Callable[..., Visit], guest: Guest
 ) -> None:
-    tab = visit()
-    tab.sign_in(guest.key)
-    page = tab.page
-    put_on_stage(page, leaning_carton(25))
-    page.get_by_role("button", name="Mend the cut-out").wait_for()
+    page = on_stage(visit(), guest, leaning_carton(25), cut=True)
     page.locator(".steps").get_by_role("radio", name="Place").check(force=True)
     product = page.locator(".place-box")
     product.focus()

@@ -9,8 +9,8 @@ from service.database.engine import create_engine
 from service.settings import Settings
 from tests.support.browser import Visit
 from tests.support.polling import until
-from tests.support.up import BOTTLE, Up
-from tests.system.studio.conftest import Guest, assert_accessible, put_on_stage, small_bottle
+from tests.support.up import Up
+from tests.system.studio.conftest import Guest, assert_accessible, on_stage, small_bottle
 
 
 def test_an_unknown_key_is_reported_in_words(visit: Callable[..., Visit], guest: Guest) -> None:
@@ -70,9 +70,7 @@ def test_a_revoked_key_is_replaced_in_a_dialog_and_the_draft_stays(visit: Callab
     page = tab.page
     page.get_by_label("Your key").wait_for()
     assert page.evaluate("document.activeElement.id") == "key"
-    tab.sign_in(guest.key)
-    put_on_stage(page, small_bottle())
-    page.get_by_role("button", name="Mend the cut-out").wait_for()
+    on_stage(tab, guest, small_bottle(), cut=True)
     other = tab.tab()
     tab.open("gallery")
     other.get_by_role("heading", name="Gallery").wait_for()
@@ -123,8 +121,7 @@ def test_a_client_that_must_sign_gets_an_explanation_and_stays_signed_in(visit: 
     engine.dispose()
     tab = visit()
     tab.mean("status of 401")
-    tab.sign_in(guest.key)
-    put_on_stage(tab.page, BOTTLE)
+    on_stage(tab, guest)
 
     tab.page.get_by_role("alert").get_by_text("The studio page can't sign").wait_for()
     tab.page.get_by_role("button", name="Sign out").wait_for()

@@ -1,6 +1,5 @@
 """Brands: valid and invalid fields, ownership, and their effect on a request that names one."""
 
-import threading
 from datetime import datetime
 from typing import Any
 from urllib.parse import quote
@@ -18,6 +17,7 @@ from service.catalogue.catalogue import load_catalogue
 from service.catalogue.specs import resolve_spec
 from service.database.tables import jobs, request_logs
 from tests.support.caller import SWAP, Caller, assert_problem, located
+from tests.support.polling import at_once
 
 PINNED = {
     "palette": ["ivory", "#2F5D50", "rgb(232, 199, 184)"],
@@ -237,23 +237,12 @@ def test_style_words_reach_the_prompt_and_stay_within_their_quotes() -> None:
 def test_simultaneous_puts_of_one_brand_create_it_once_with_one_seed(engine: sa.Engine) -> None:
     client, _ = Accounts(engine).add("shop", credits=0)
     brands = Brands(engine)
-    start = threading.Barrier(6)
-    seeds: list[int | None] = []
-    new: list[bool] = []
+    profile = Profile(seed_policy=SeedPolicy.PINNED)
 
-    def race() -> None:
-        start.wait()
-        brand, made = brands.put("b", Profile(seed_policy=SeedPolicy.PINNED), client_id=client.id)
-        seeds.append(brand.seed)
-        new.append(made)
+    put = at_once(*[lambda: brands.put("b", profile, client_id=client.id)] * 6)
 
-    threads = [threading.Thread(target=race) for _ in range(6)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-
-    assert (sorted(new), len(set(seeds))) == ([False] * 5 + [True], 1)
+    seeds = [brand.seed for brand, _ in put]
+    assert (sorted(new for _, new in put), len(set(seeds))) == ([False] * 5 + [True], 1)
     kept = brands.get("b", client_id=client.id)
     assert kept is not None
     assert kept.seed == seeds[0]
