@@ -164,7 +164,7 @@ def test_a_product_that_cannot_stand_lies_on_the_scenes_surface_shown_from_above
 def test_a_warning_of_feet_that_hover_has_its_reason_in_the_report(monkeypatch: pytest.MonkeyPatch) -> None:
     stands = made(spec("podium", place=SMALL))
     assert "placement_unsure" not in stands.warnings
-    monkeypatch.setattr("pipeline.background.source.hovering", lambda layout, feet: 2)
+    monkeypatch.setattr("pipeline.background.source.hovering", lambda *_: 2)
     hovers = made(spec("podium", place=SMALL))
     assert hovers.warnings == (*stands.warnings, "placement_unsure")
     scene, same = (to_json(one.report)["provenance"]["scene"] for one in (hovers, stands))

@@ -159,14 +159,14 @@ def test_an_unusable_or_missing_photo_fails_at_once_and_is_refunded(worker: Work
 
 
 def test_a_product_that_no_scene_of_that_kind_can_show_fails_at_once_and_is_refunded(worker: Worker) -> None:
-    # Two shoes seen from above, with no surface nearby to lie on.
+    # Two shoes, for the order seen from above, with no surface nearby to lie on.
     picture = Image.new("RGBA", (400, 400))
     for left in (90, 220):
         ImageDraw.Draw(picture).ellipse((left, 80, left + 90, 340), fill=(120, 60, 40, 255))
     file = io.BytesIO()
     picture.save(file, "PNG")
 
-    accepted = worker.order(file.getvalue(), scene_type="evening_bokeh")
+    accepted = worker.order(file.getvalue(), scene_type="evening_bokeh", placement=Placement(stance="from_above"))
     assert worker.shop.balance == 8
     worker.runner.run(accepted.job_id)
 
