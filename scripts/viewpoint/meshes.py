@@ -1,6 +1,6 @@
 """Read the meshes to render: `python -m scripts.viewpoint.meshes CLONES OUT`, one file of arrays per mesh.
 
-    pip install trimesh lxml pycollada     # for this script and `scripts.viewpoint.render`, which also needs embreex
+    pip install trimesh lxml pycollada DracoPy     # for this script and `scripts.viewpoint.render`, plus embreex
 
 CLONES is a folder of clones, owner/name, of the repositories in SOURCES. A mesh without its texture gets one grey.
 Meshes that are lying, or are not a thing, are left out by name.
