@@ -8,37 +8,32 @@ from numpy.typing import NDArray
 from pipeline.colour.assignment import COUNT
 from pipeline.colour.notation import rgb_to_hex
 from pipeline.colour.spaces import linear_to_srgb
-from pipeline.materials.bokeh import share_of
 from pipeline.report import AssignedColour
-from pipeline.scene.composition import part_shares, sampled
+from pipeline.scene.composition import part_shares
 from pipeline.scene.layout import Layout
 from pipeline.scene.surfaces import ACCENT
 from pipeline.scene.trace import trace
 
 #: Names of roles in the report.
-_NAMES = {"stand": "plinth", "prop": "props"}
+_NAMES = {"stand": "plinth", "prop": "props", "far": "place"}
 #: Surfaces without a name of their own, by their role.
 _NAMED = {"tube": "tube"}
 #: Surfaces with a smaller share of the picture are left out.
 LEAST = 0.002
-#: Value of pixels without a surface of the palette, and the share of a pixel from which far lights own it.
-UNPAINTED, LIT = 255, 0.08
+#: Value of pixels without a surface of the palette.
+UNPAINTED = 255
 
 
 def assigned(layout: Layout) -> list[AssignedColour]:
     """Return the colours and their shares of the free background, the largest first.
 
-    A surface is named by `Part.name`, else by its role. Far lights are `lights`.
+    A surface is named by `Part.name`, else by its role.
     """
     shares = part_shares(layout)
     rows: dict[tuple[int, str], float] = {}
     for part, share in zip(layout.parts, shares, strict=True):
         key = part.slot, part.name or _NAMES.get(part.role, part.role)
         rows[key] = rows.get(key, 0.0) + float(share)
-    for slot in sorted({blur.slot for blur in layout.blurs} - {layout.behind}):
-        seen = np.clip(share_of(layout, slot, *sampled(layout)), 0, 1)
-        far = [part.role == "far" for part in layout.parts]
-        rows[slot, "lights"] = float(seen.mean() * shares[far].sum())
     listed = [
         AssignedColour(rgb_to_hex(linear_to_srgb(layout.colours[slot])), name, round(share, 4), slot < layout.asked)
         for (slot, name), share in rows.items()
@@ -58,11 +53,10 @@ class PaintedPixels:
     surfaces: list[tuple[str, str]]
 
 
-def painted_pixels(layout: Layout, alpha: NDArray[np.float32], lights: int | None = None) -> PaintedPixels:
+def painted_pixels(layout: Layout, alpha: NDArray[np.float32]) -> PaintedPixels:
     """Return the surface of each pixel of a layout outside a product of H×W coverage.
 
-    A thing in a natural colour, such as a leaf, is no surface. `lights`: the slot of far lights, where they are a
-    surface; without it the whole far background is one surface.
+    A thing in a natural colour, such as a leaf, is no surface, nor is a place behind a table.
     """
     height, width = alpha.shape
     # `pipeline.colour.assignment` puts the asked colours and their tones first.
@@ -71,16 +65,10 @@ def painted_pixels(layout: Layout, alpha: NDArray[np.float32], lights: int | Non
         (part.name or _NAMED.get(part.role, ACCENT), part.slot) if part.name or part.slot < painted else None
         for part in layout.parts
     ]
-    lamps = [] if lights is None else sorted({blur.slot for blur in layout.blurs} - {layout.behind})
-    shone = [("lights" if slot == lights else ACCENT, slot) for slot in lamps if slot < painted or slot == lights]
-    named = [key for key in dict.fromkeys((*keys, *shone)) if key is not None]
+    named = [key for key in dict.fromkeys(keys) if key is not None]
     named.sort(key=lambda key: (key[0] == ACCENT, key[1]))
     order = {key: number for number, key in enumerate(named)}
     of_part = np.array([UNPAINTED if key is None else order[key] for key in keys], np.uint8)
-    part = trace(layout, width, height).part
-    numbers = of_part[part]
-    far = np.array([one.role == "far" for one in layout.parts])[part]
-    for key in shone:
-        numbers[far & (share_of(layout, key[1], width, height) > LIT)] = order[key]
+    numbers = of_part[trace(layout, width, height).part]
     numbers[alpha > 0.5] = UNPAINTED
     return PaintedPixels(numbers, [(name, rgb_to_hex(linear_to_srgb(layout.colours[slot]))) for name, slot in named])

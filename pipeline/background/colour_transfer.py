@@ -18,7 +18,6 @@ from pipeline.colour.spaces import delta_e00, lab_to_srgb, linear_to_srgb, srgb_
 from pipeline.core.parallel import by_strips
 from pipeline.core.types import Alpha, Rgb
 from pipeline.light.relight import Shaded, before_tone
-from pipeline.materials.bokeh import share_of
 
 #: Number of Newton steps.
 STEPS = 2
@@ -89,12 +88,7 @@ def owners_of(scene: Shaded) -> NDArray[np.intp]:
     """Return H×W: the index of the asked colour that each place is painted in, -1 for none."""
     layout, part = scene.layout, scene.geometry.part
     slots = np.array([thing.slot if thing.role != "tube" else -1 for thing in layout.parts])
-    out = np.where(slots[part] < layout.asked, slots[part], -1)
-    if layout.kind == "bokeh":
-        seen = [share_of(layout, slot, *part.shape[::-1]) for slot in range(layout.asked)]
-        far = np.array([thing.role == "far" for thing in layout.parts])[part]
-        out = np.where(far, np.argmax(seen, axis=0), out)
-    return np.asarray(out, np.intp)
+    return np.asarray(np.where(slots[part] < layout.asked, slots[part], -1), np.intp)
 
 
 def owners_near(picture: Rgb, fixed: Lab, asked: int) -> NDArray[np.intp]:

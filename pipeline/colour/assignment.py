@@ -36,7 +36,7 @@ LEFT, LATER = 0.2, 0.5
 ORDER = 0.15
 #: Cost of gold that is neither metal nor light, as a share of its surface.
 MUSTARD = 0.35
-SHINING: frozenset[Material] = frozenset({"lights", "tube"})
+SHINING: frozenset[Material] = frozenset({"tube"})
 #: Distance (CIEDE2000) below which two surfaces, or a product and the surface behind it, look alike; and the maximum
 #: cost of that.
 APART, ALIKE = 10.0, 0.12

@@ -21,13 +21,13 @@ from pipeline.colour.spaces import srgb_to_lab, srgb_to_linear
 
 Material = Literal[
     "paper", "paint", "plaster", "concrete", "wood", "marble", "terrazzo", "linen", "velvet", "lacquer", "sand", "sky",
-    "foliage", "dusk", "night", "tube", "lights", "metal", "leaf", "stone", "earth", "egg", "page",
+    "night", "tube", "metal", "leaf", "stone", "earth", "egg", "page",
 ]  # fmt: skip
 Lab = NDArray[np.float64]
 #: L*, C*ab and h_ab in degrees, least and greatest each; a hue may exceed 360.
 Region = tuple[float, float, float, float, float, float]
-#: Lab units beyond its regions up to which a colour still counts as the material's. A little more than 4, so that black
-#: counts as foliage in every process, whatever the last digit of its L* is.
+#: Lab units beyond its regions up to which a colour still counts as the material's. A little more than 4, so that the
+#: last digit of an L* decides nothing.
 SLACK = 4.001
 #: Lab units beyond the regions at which the cost reaches 1, that of a whole surface.
 FAR = 20.0
@@ -121,16 +121,10 @@ GAMUTS: Mapping[Material, Gamut] = MappingProxyType(
             ),
             ("#c9dbe8", "#e9e4da", "#9db8d2", "#f0cfb4", "#28324a"),
         ),
-        "foliage": Gamut(
-            (*_GREENS, _STRAW, (30, 75, 20, 65, 50, 90), (4, 30, 0, 25, 80, 185)), ("#9fb58a", "#6f8a5a", "#b9b183")
-        ),
-        # A town at nightfall.
-        "dusk": Gamut(((4, 48, 0, 40, 0, 360),), ("#2a2f3d", "#3a2f35", "#232a2c"), 0.5),
         # Things in the dark in front of lights or tubes: in a light colour it would not be night.
         "night": Gamut(((3, 42, 0, 42, 0, 360),), ("#1f232d", "#2c2521", "#1b1630")),
         # Discharge tubes shine in the hue of their colour, at full brightness.
         "tube": Gamut(((0, 100, 15, 140, 0, 360),), ("#ffd9a0",), 0.6),
-        "lights": Gamut(((45, 100, 8, 140, 0, 360),), ("#ffcf8a",), 0.4),
         # Brass and gold, copper, steel: a large surface in these colours is metal, or looks like mustard.
         "metal": Gamut((_GOLD, (38, 72, 28, 62, 38, 70), (50, 92, 0, 6, 0, 360)), ("#c9a24a", "#b87a4a", "#c4c6c8")),
         "leaf": Gamut(

@@ -42,7 +42,10 @@ PropName = Literal[
     "stones", "pebbles", "books", "folded_cloth", "towels", "tray", "bowl", "vase", "potted_plant",
     "water", "metal_ball",
 ]  # fmt: skip
-Far = Literal["lights", "foliage"]
+Far = Literal[
+    "lights", "foliage", "kitchen", "living_room", "window", "bathroom", "loft", "cafe", "hall", "street", "park",
+    "wood", "sea", "sunset",
+]  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -56,7 +59,7 @@ class Scene:
     kind: SceneKind
     wall: Finish = "plain"
     surface: Finish = "plain"
-    #: The blurred distance behind a scene of the kind "bokeh": a town's lights, or leaves in the sun.
+    #: The place out of focus behind a scene of the kind "bokeh". `lights` is a town at night, `foliage` a garden.
     far: Far = "lights"
     #: Colours used where the caller asks for none, the most present first, as #rrggbb.
     palette: tuple[str, ...] = ("#e9e4dc",)

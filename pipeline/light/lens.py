@@ -19,8 +19,8 @@ from pipeline.scene.trace import Geometry
 SHARP, HALF = 0.2, 0.45
 #: Standard deviations of the blur, in canvas heights, half way and at most, where `depth_of_field` is 1.
 SOFT = (0.0028, 0.0065)
-#: Factor of the blur if the background is drawn out of focus already.
-DRAWN = 0.35
+#: SHARP and strength before a place: its lens is so open that the table's far edge is soft. Chosen by eye.
+OPEN = 0.05, 1.5
 #: A weaker blur, in pixels, is invisible. The second is the least blur before a bilinear enlargement, in pixels of the
 #: smaller grid: with less, that grid's cells show at edges.
 _LEAST, _LEAST_LEFT = 0.5, 0.5
@@ -47,12 +47,11 @@ class Focus:
         Means are only taken over defocused pixels, so sharp objects do not bleed into the background.
         """
         height, width = picture.shape[:2]
-        # `blurs` are drawn out of focus; of the rest, a table, only the back is slightly soft.
-        strength = layout.lens.depth_of_field * (DRAWN if layout.blurs else 1.0)
+        begin, strength = (SHARP, layout.lens.depth_of_field) if layout.view is None else OPEN
         less, more = (sigma * strength * height for sigma in SOFT)
         if layout.top_down or more < _LEAST:
             return None
-        near = FOCAL + layout.base + SHARP
+        near = FOCAL + layout.base + begin
         far = np.flatnonzero(geometry.depth.max(1) > near)
         if far.size == 0:
             return None

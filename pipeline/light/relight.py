@@ -23,7 +23,6 @@ from pipeline.light.reflection import FloorMirror, floor_mirrors
 from pipeline.light.sheets import SheetShadows
 from pipeline.light.upsample import Upsampling
 from pipeline.materials.albedo import albedo
-from pipeline.materials.bokeh import draw_lights
 from pipeline.materials.swatches import Swatches
 from pipeline.scene.layout import Colour, Layout
 from pipeline.scene.trace import FACES, Geometry, trace
@@ -139,18 +138,14 @@ def lit(unlit: Shaded, light: Exposed, *, colours: tuple[Colour, ...] | None = N
         paint.on(linear[top:bottom], geometry.surface[top:bottom])
 
     by_rows(linear.shape[0], work)
-    if painted is not layout and layout.kind == "bokeh":
-        draw_lights(painted, geometry.part, linear)
     return replace(unlit, layout=painted)
 
 
 def repainted(scene: Shaded, colours: tuple[Colour, ...]) -> Shaded:
-    """Return the same scene under the same light with other albedos; lights out of focus are redrawn."""
+    """Return the same scene under the same light with other albedos."""
     layout = replace(scene.layout, colours=colours)
     linear = scene.linear.copy()
     _Paint.over(scene.layout, layout).on(linear, scene.geometry.surface)
-    if layout.kind == "bokeh":
-        draw_lights(layout, scene.geometry.part, linear)
     return replace(scene, layout=layout, linear=linear)
 
 

@@ -8,7 +8,7 @@ from pipeline.core.parallel import FEW, ROWS, by_rows
 from pipeline.core.types import Rgb
 from pipeline.geometry.ray import Field
 from pipeline.kernels.texture.texels import coloured
-from pipeline.materials.bokeh import draw_lights
+from pipeline.materials.bokeh import draw_place
 from pipeline.materials.pyramid import Pyramid
 from pipeline.materials.swatches import Swatches
 from pipeline.scene.layout import FOCAL, Layout
@@ -48,8 +48,8 @@ def albedo(layout: Layout, geometry: Geometry, *, finished: bool, swatches: Swat
 
     # Small strips for a small image, so that both threads have work.
     by_rows(height, work, min(ROWS, max(height // (2 * FEW), _AT_ONCE // width, 1)))
-    if finished and layout.kind == "bokeh":
-        draw_lights(layout, part, out)
+    if finished:
+        draw_place(layout, part, out)
     return out
 
 

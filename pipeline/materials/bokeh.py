@@ -1,91 +1,86 @@
-"""Backgrounds far out of focus (bokeh): draws the blurs of a layout."""
+"""The place behind a table, as a lens shows it that is focused on the product."""
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
+from scipy import fft
 
-from pipeline.colour.harmony import tone
+from pipeline.colour.spaces import LUMINANCE
 from pipeline.core.parallel import by_rows
 from pipeline.core.resample import resize
 from pipeline.geometry.ray import Field
-from pipeline.kernels.texture.discs import enlarge_onto, paint_blurs
-from pipeline.scene.layout import Blur, Colour, Layout
+from pipeline.scene.layout import Layout, View
+from pipeline.scene.places import DOWN, SIDE, UP, light_of
 
-#: Rows at which it is drawn: nothing in it is sharper than this.
-ROWS = 900
-#: Leading blurs whose edges are all softer than SOFT canvas heights are drawn at 1 / COARSE of the rows.
-COARSE, SOFT = 4, 0.03
-
-
-def draw_lights(layout: Layout, part: NDArray[np.uint16], out: Field) -> None:
-    """Draw the blurs of a layout onto those of its H×W parts that are far; `out` is H×W×3 linear."""
-    tones: dict[tuple[int, float], Colour] = {}
-
-    def colour(blur: Blur) -> Colour:
-        # Tones are computed once for each quarter of a step.
-        key = blur.slot, round(4 * blur.steps) / 4
-        if key not in tones:
-            tones[key] = tone(layout.colours[blur.slot], key[1]) if key[1] else layout.colours[blur.slot]
-        return tones[key]
-
-    shown = np.array([thing.role == "far" for thing in layout.parts])
-    _draw(layout, layout.colours[layout.behind], np.stack([colour(blur) for blur in layout.blurs]), part, shown, out)
+#: Rows at which it is drawn at most: nothing in it is sharper than this.
+ROWS = 640
+#: Tangent of the view across a square canvas, 48 degrees. Wider than the camera's, so that a place is recognised.
+ACROSS = 0.89
+#: Height of the place's horizon above the table's edge, at most this share of what is seen above that edge.
+LOWEST = 0.62
+#: Linear light that the film shows as white, and its gain in the mid tones (Reinhard et al. 2002, equation 4).
+WHITE, MIDDLE = 6.0, 1.25
 
 
-def share_of(layout: Layout, slot: int, width: int, height: int) -> Field:
-    """Return H×W: the share, 0–1, of the defocused background at each place that is drawn in a slot's colour."""
-    out = np.empty((height, width, 3), np.float32)
-    white, black = np.ones(3, np.float32), np.zeros(3, np.float32)
-    # Additive light can come to more than 1.
-    colours = np.stack([white if blur.slot == slot and abs(blur.steps) < 0.5 else black for blur in layout.blurs])
-    ground = white if slot == layout.behind else black
-    _draw(layout, ground, colours, np.zeros((height, width), np.uint16), np.ones(1, bool), out)
-    return out[..., 0]
-
-
-def _draw(
-    layout: Layout, ground: Colour, colours: Field, part: NDArray[np.uint16], shown: NDArray[np.bool_], out: Field
-) -> None:
+def draw_place(layout: Layout, part: NDArray[np.uint16], out: Field) -> None:
+    """Draw the view of a layout onto those of its H×W parts that are far; `out` is H×W×3 linear."""
+    if layout.view is None:
+        return
     height, width = part.shape
+    shown = np.array([thing.role == "far" for thing in layout.parts])[part]
+    below = int(np.flatnonzero(shown.any(1)).max(initial=-1)) + 1
+    if below == 0:
+        return
     scale = min(1.0, ROWS / height)
     rows, columns = max(2, round(height * scale)), max(2, round(width * scale))
-    blurs = np.array([_numbers(blur) for blur in layout.blurs], np.float32).reshape(-1, 12)
-    records = np.concatenate([blurs, colours], 1).astype(np.float32)
-    soft = next((at for at, blur in enumerate(layout.blurs) if blur.soft < SOFT), len(layout.blurs))
-    small = np.empty((3, max(2, rows // COARSE), max(2, columns // COARSE)), np.float32)
-    small[:] = ground[:, None, None]
-    _painted(records[:soft], small)
-    canvas = np.stack([resize(plane, columns, rows, Image.Resampling.BILINEAR) for plane in small])
-    _painted(records[soft:], canvas)
-    across, shares = _cubic(columns, width)
-    down, weights = _cubic(rows, height)
-    across, shares = np.ascontiguousarray(across.T), np.ascontiguousarray(shares.T)
+    # From a raised camera only the place's floor would be seen, and no place recognised.
+    horizon = max(layout.horizon_y, LOWEST * layout.edge)
+    small = developed(layout.view, horizon, layout.aspect, columns, rows)
+    # Only down to the table, and a row more, which the filter reads.
+    drawn = min(rows, -(-below * rows // height) + 1)
+    tall = min(height, round(drawn * height / rows))
+    picture = np.stack([resize(plane[:drawn], width, tall, Image.Resampling.BICUBIC) for plane in small], -1)
 
     def work(top: int, bottom: int) -> None:
-        rows = slice(top, bottom)
-        enlarge_onto(canvas, across, shares, down[rows], weights[rows], shown, part[rows], out[rows])
+        np.copyto(out[top:bottom], np.maximum(picture[top:bottom], 0), where=shown[top:bottom, :, None])
 
-    by_rows(height, work)
-
-
-def _painted(records: Field, canvas: Field) -> None:
-    by_rows(canvas.shape[1], lambda top, bottom: paint_blurs(records, canvas, top, bottom))
+    by_rows(below, work)
 
 
-def _numbers(blur: Blur) -> tuple[float, ...]:
-    """Return the numbers of a blur for `paint_blurs`, without its colour."""
-    cos, sin = float(np.cos(blur.turn)), float(np.sin(blur.turn))
-    shape = blur.long, blur.wide, blur.radius, blur.apart, blur.soft, blur.rim, blur.strength, blur.hides
-    return blur.x, blur.y, cos, sin, *shape
+def developed(view: View, horizon: float, aspect: float, width: int, height: int) -> Field:
+    """Return 3×height×width linear light, 0 to about 1: a place on a canvas whose horizon is at `horizon`."""
+    light = light_of(view.plate)
+    light = light[:, ::-1] if view.flipped else light
+    scale = light.shape[1] / (2 * SIDE)
+    each = ACROSS / max(aspect, 1.0) * scale  # pixels of the plate per canvas height
+    left = SIDE * scale - (aspect / 2 + view.shift) * each
+    top = UP * scale - horizon * each
+    # What the plate does not show goes on as its edge.
+    more = int(max(0.0, -left, -top, left + aspect * each - light.shape[1], top + each - (UP + DOWN) * scale)) + 2
+    light = np.pad(light, ((more, more), (more, more), (0, 0)), mode="edge") * np.asarray(view.gain, np.float32)
+    box = left + more, top + more, left + more + aspect * each, top + more + each
+    planes = np.stack(
+        [
+            np.asarray(Image.fromarray(plane).resize((width, height), Image.Resampling.BILINEAR, box))
+            for plane in np.ascontiguousarray(np.moveaxis(light, -1, 0))
+        ]
+    )
+    planes = through_lens(planes, view.blur * height)
+    level = np.tensordot(LUMINANCE.astype(np.float32), planes, 1)
+    return np.asarray(planes * (MIDDLE * (1 + level / WHITE**2) / (1 + level)), np.float32)
 
 
-def _cubic(source: int, target: int) -> tuple[NDArray[np.int64], Field]:
-    """Return target×4 indices of the `source` samples around each place, and their cubic weights (a = -0.5)."""
-    middle = (np.arange(target)[:, None] + 0.5) * (source / target) - 0.5
-    samples = np.floor(middle).astype(np.int64) + np.arange(-1, 3)
-    far = np.abs(samples - middle)
-    near = (1.5 * far - 2.5) * far * far + 1
-    weights = np.where(far < 1, near, ((-0.5 * far + 2.5) * far - 4) * far + 2)
-    weights *= (samples >= 0) & (samples < source)
-    weights /= weights.sum(1, keepdims=True)
-    return np.clip(samples, 0, source - 1), weights.astype(np.float32)
+def through_lens(planes: Field, radius: float) -> Field:
+    """Return C×H×W light with each point spread over a disc of that radius, in pixels; edges are continued."""
+    if radius < 0.7:
+        return planes
+    reach = int(radius) + 1
+    padded = np.pad(planes, ((0, 0), (reach, reach), (reach, reach)), mode="edge")
+    size = [fft.next_fast_len(side, real=True) for side in padded.shape[1:]]
+    y, x = np.mgrid[-reach : reach + 1, -reach : reach + 1]
+    disc = np.clip(radius + 0.5 - np.hypot(x, y), 0, 1).astype(np.float32)
+    spectrum = fft.rfft2(padded, size) * fft.rfft2(disc / disc.sum(), size)
+    spread = fft.irfft2(spectrum, size)
+    return np.asarray(
+        np.maximum(spread[:, 2 * reach :, 2 * reach :][:, : planes.shape[1], : planes.shape[2]], 0), np.float32
+    )

@@ -15,12 +15,10 @@ CameraAngle = Literal["above", "side"]
 TOP_DOWN: frozenset[SceneKind] = frozenset({"flatlay"})
 #: Kinds that show no surface.
 PLAIN: frozenset[SceneKind] = frozenset({"white"})
-#: Kinds defined by their background, lights far off or a tube on the wall, which a view from above does not show.
-ALL_BEHIND: frozenset[SceneKind] = frozenset({"bokeh", "neon"})
+#: Kinds defined by their background, such as a tube on the wall, which a view from above does not show.
+ALL_BEHIND: frozenset[SceneKind] = frozenset({"neon"})
 #: Kinds whose palettes list the wall first and the surface second; the other kinds list the surface first.
-WALL_FIRST: frozenset[SceneKind] = frozenset(
-    {"podium", "tabletop", "niche", "window", "sand", "bokeh", "curtain", "neon"}
-)
+WALL_FIRST: frozenset[SceneKind] = frozenset({"podium", "tabletop", "niche", "window", "sand", "curtain", "neon"})
 
 #: The scene of a caller's own picture, with a product that stands on its floor, and with one that is seen from above.
 OPEN_FLOOR = Scene("own_picture", "Own picture", "The caller's own picture.", "the caller's own picture", "sweep")

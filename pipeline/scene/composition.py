@@ -9,6 +9,7 @@ height, the light's direction.
 import numpy as np
 from numpy.typing import NDArray
 
+from pipeline.colour.asked import asked_colours
 from pipeline.colour.assignment import Assignment
 from pipeline.colour.gamuts import Lab
 from pipeline.core.spec import Spec
@@ -18,6 +19,7 @@ from pipeline.placement.fit import fit
 from pipeline.placement.frame import copy_room
 from pipeline.scene.footing import Spot, hovering, spots
 from pipeline.scene.layout import FOCAL, Layout, Lens
+from pipeline.scene.places import chosen, seen_colour, view_of
 from pipeline.scene.rig import asked_softness, rig
 from pipeline.scene.sets import WALLS, SetBuilder
 from pipeline.scene.surfaces import assigned_to
@@ -114,9 +116,6 @@ def crowded(layout: Layout) -> float:
 
 def min_share(layout: Layout, shares: NDArray[np.float64]) -> float:
     """Return the share, 0–1, of the least present asked colour, by the `part_shares` of a layout."""
-    if layout.kind == "bokeh":
-        # Its lights are drawn afterwards, on as much of the picture as they need.
-        return 1.0
     # A glowing tube looks white, so it shows none of the colours.
     slots = [len(layout.colours) if part.role == "tube" else part.slot for part in layout.parts]
     return float(np.bincount(slots, shares, layout.asked)[: layout.asked].min())
@@ -159,6 +158,7 @@ def _composed(
         angle = abs(angle) if light_side > 0 else -abs(angle)
     asked, falls = asked_softness(spec.shadow), spec.shadow.shadow_direction
     # A higher camera shows more of the surface; a tall canvas has room for it below.
+    by_caller = asked_colours(spec).by_caller
     high = float(rng.uniform(0.34, 0.5)) * (1.15 if kind in ("sand", "bokeh") else 1.0)
     if horizon is not None:
         high = float(np.clip(bottom - horizon, *HEIGHTS))
@@ -173,22 +173,30 @@ def _composed(
         base = FOCAL * rise / (high - rise)
         wall = min(wall, -(base + 0.55 * (right - left) + 0.15))
     room = copy_room(spec.frame)
+    place = chosen(spec.scene.far, float(np.sin(np.deg2rad(angle))), rng) if kind == "bokeh" else None
+    view = (
+        None
+        if place is None
+        else view_of(*place, spec.mood, plan.colours[: plan.asked] if by_caller else (), rng, calm=room is not None)
+    )
+    colours = plan.colours if view is None or place is None else (*plan.colours, seen_colour(place[0], view))
     empty = Layout(
         kind=kind,
         aspect=aspect,
         horizon_y=bottom - high,
         product=(left, top, right, bottom),
-        colours=plan.colours,
+        colours=colours,
         asked=plan.asked,
         parts=(),
-        rig=rig(kind, spec.mood, wall, angle, rng, spec.shadow),
+        rig=rig(kind, spec.mood, wall, angle, rng, spec.shadow, place),
         light_side=float(np.sin(np.deg2rad(angle if falls is None else falls + 180))),
         softness=spec.mood.softness if asked is None else asked,
         seed=spec.seed,
         base=base,
         feet=feet,
+        view=view,
         lens=Lens(spec.mood.depth_of_field, spec.mood.vignette, spec.mood.grain),
         kept=None if room is None else (room[0] * aspect, room[1], room[2] * aspect, room[3]),
     )
-    place = SetBuilder(spec, plan, empty, wall, rng, furnished=stands)
-    return getattr(place, kind)()  # type: ignore[no-any-return]  # one method for each SceneKind but white
+    builder = SetBuilder(spec, plan, empty, wall, rng, furnished=stands)
+    return getattr(builder, kind)()  # type: ignore[no-any-return]  # one method for each SceneKind but white

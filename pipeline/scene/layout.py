@@ -47,32 +47,19 @@ class Part:
 
 
 @dataclass(frozen=True)
-class Blur:
-    """A thing far out of focus, drawn in the picture's plane: lengths in canvas heights, y from the top.
+class View:
+    """The place behind a table, far out of focus, as `pipeline.scene.places` keeps it. Lengths are canvas heights."""
 
-    It is a box of half sides (`long`, `wide`), turned by `turn` radians and rounded by `radius`; 0 and 0: a disc. With
-    `apart`, it is the intersection of two such outlines, shifted by that much each way. That is a leaf, or a disc
-    clipped by the lens' rim.
-    """
-
-    slot: int
-    #: How much lighter than the slot's colour, in steps of `pipeline.colour.harmony.tone`; 0 is the colour itself.
-    steps: float
-    x: float
-    y: float
-    radius: float
-    #: Width of the soft edge.
-    soft: float
-    #: 0–1.
-    strength: float
-    long: float = 0.0
-    wide: float = 0.0
-    turn: float = 0.0
-    apart: float = 0.0
-    #: How much darker than its rim the middle is, 0–1.
-    rim: float = 0.0
-    #: How much of its background it hides: 1 covers all, 0 is light that adds up.
-    hides: float = 1.0
+    #: Name of its plate.
+    plate: str
+    #: Whether left and right are swapped, so that its light comes from the product's side.
+    flipped: bool
+    #: How far its middle is right of the picture's.
+    shift: float
+    #: (3,) factors of its linear light.
+    gain: tuple[float, float, float]
+    #: Radius of the disc that the lens makes of a point of light there.
+    blur: float
 
 
 @dataclass(frozen=True)
@@ -143,8 +130,8 @@ class Layout:
     base: float = 0.0
     #: Places of the product's feet in the picture; empty where the photo does not show them.
     feet: tuple[tuple[float, float], ...] = field(default=(), repr=False)
-    #: Things far out of focus in front of the far parts, the farthest first.
-    blurs: tuple[Blur, ...] = ()
+    #: What the far part shows; None: its colour.
+    view: View | None = None
     lens: Lens = Lens()
     #: The room for copy in the picture, which the scene keeps calm: left, top, right, bottom; None: none. It is not in
     #: the repr, by which pinned backgrounds are cached.

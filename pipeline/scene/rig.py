@@ -11,11 +11,16 @@ from pipeline.core.order import AS_LIT, Shadow, ShadowWord
 from pipeline.core.spec import Mood, SceneKind
 from pipeline.geometry.sampling import square_to
 from pipeline.scene.layout import Gobo, Rig
+from pipeline.scene.places import Plate
 
 Point = tuple[float, float, float]
 
 #: Maximum half-width of a light that shines through leaves, in canvas heights: a larger light blurs them into clouds.
 LEAFY = 0.045
+
+
+#: Least height of a place's light, and how far behind the product it may be: parts of its direction, before scaling.
+RISE, BEHIND = 0.5, -0.2
 
 
 #: Softness of the lamp of a caller's shadow; other shadows keep the scene's lamp.
@@ -49,17 +54,28 @@ def shadow_direction(found: Rig, *, top_down: bool) -> float:
 
 
 def rig(
-    kind: SceneKind, mood: Mood, wall: float, angle: float, rng: np.random.Generator, shadow: Shadow = AS_LIT
+    kind: SceneKind,
+    mood: Mood,
+    wall: float,
+    angle: float,
+    rng: np.random.Generator,
+    shadow: Shadow = AS_LIT,
+    place: tuple[Plate, bool] | None = None,
 ) -> Rig:
     """Return the light of a scene whose wall is at z = `wall`; `angle` as `Mood.light_angle`, for this picture.
 
-    A caller's `shadow` moves the lamp and changes its size; the seed's other choices stay the same.
+    A caller's `shadow` moves the lamp and changes its size; the seed's other choices stay the same. `place`: the plate
+    behind a table, and whether it is flipped. Its light is the scene's.
     """
     if kind == "flatlay":
         return _raking(mood, angle, rng, shadow)
     lean = np.deg2rad(angle)
     rise = {"sand": 0.62, "window": 0.6}.get(kind, 0.78)
     direction = np.array([np.sin(lean), rise + 0.3 * np.cos(lean), 0.62 + 0.2 * rng.random()])
+    if place is not None:
+        x, y, z = place[0].way
+        # A window behind the product lights it from above too, or its front would be black in the photo.
+        direction = np.array([-x if place[1] else x, max(y, RISE), max(z, BEHIND)])
     direction /= np.linalg.norm(direction)
     if shadow.shadow_direction is not None:
         direction = lamp_way(shadow.shadow_direction, float(np.rad2deg(np.arcsin(direction[1]))))
@@ -69,6 +85,9 @@ def rig(
     far = 6.0 if sun else 3.4 - 1.5 * mood.contrast
     half = 0.05 + 0.16 * mood.softness if sun else 0.12 + 1.0 * mood.softness**1.3
     asked = asked_softness(shadow)
+    if place is not None:
+        # Half the side of a square of the light's part of the sky, wider where its places are apart.
+        half = far * float(np.sqrt(np.pi * place[0].area / 2)) * (1 + 2 * place[0].softness)
     half = half if asked is None else lamp_half(asked, far)
     fill = {"neon": 0.17, "window": 0.36, "bokeh": 0.3}.get(kind, 0.5) * (1.12 - 0.95 * mood.contrast)
     found = Rig(
@@ -77,8 +96,8 @@ def rig(
         half=float(half),
         key={"neon": 0.22, "bokeh": 0.6}.get(kind, 1.0),
         fill=float(fill),
-        key_tint=_tint(0.16 * mood.warmth, -0.22 * mood.warmth),
-        fill_tint=_tint(-0.05 * mood.warmth, 0.08 * mood.warmth),
+        key_tint=_tint(0.16 * mood.warmth, -0.22 * mood.warmth, place and place[0].key),
+        fill_tint=_tint(-0.05 * mood.warmth, 0.08 * mood.warmth, place and place[0].fill),
     )
     if kind != "window":
         return found
@@ -241,9 +260,9 @@ def sprig(
     return [tuple((float(x), float(y)) for x, y in shape) for shape in shapes]
 
 
-def _tint(red: float, blue: float) -> np.ndarray:
-    """Return white with this much more red and blue, of luminance 1."""
-    tint = np.array([1 + red, 1.0, 1 + blue], np.float32)
+def _tint(red: float, blue: float, own: tuple[float, ...] | None = None) -> np.ndarray:
+    """Return white, or a light's own colour, with this much more red and blue, of luminance 1."""
+    tint = np.array([1 + red, 1.0, 1 + blue], np.float32) * np.asarray(own or (1, 1, 1), np.float32)
     return np.asarray(tint / (tint @ np.array([0.2126, 0.7152, 0.0722])), np.float32)
 
 

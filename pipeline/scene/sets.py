@@ -12,7 +12,6 @@ from pipeline.geometry.heightfields import Curtain, Dunes
 from pipeline.geometry.panels import Opening, Panel
 from pipeline.geometry.solids import Solid
 from pipeline.geometry.walls import Floor, Recess, Sweep, Top, Wall
-from pipeline.scene.far import far
 from pipeline.scene.flat_lay import FlatLay
 from pipeline.scene.layout import FOCAL, Layout, Part, Role
 from pipeline.scene.rig import clear_of, shifted, through_leaves
@@ -229,16 +228,19 @@ class SetBuilder:
         return self._with(*parts, *staging.parts)
 
     def bokeh(self) -> Layout:
-        """Return a set: a table in front of lights that are far out of focus."""
+        """Return a set: a table in front of a place that is far out of focus. Asked colours go to table and props."""
         scene = self.spec.scene
         back = min(float(self.rng.uniform(-0.6, -0.35)), -1.15 * self.empty.base - 0.05)
         # A higher camera shows more of it behind the product.
         back -= max(0.0, float(self.empty.camera[1]) - HIGH)
         gloss = max(0.4, GLOSS.get(scene.surface, 0.0))
         table = self._part("table", self._table(back), "floor", scene.surface, gloss)
-        beyond = "town" if scene.far == "lights" else "garden"
-        layout = self._with(self._part(beyond, Wall(self.wall), "far", glow=1.0), table)
-        return replace(layout, blurs=far(layout, scene.far, self.plan, self.rng))
+        staging = self._staging(level=0.0, back=back)
+        if self.furnished:
+            staging.props(extra=int(self.rng.integers(0, 2)))
+        # The place's mean colour, the last one, is the light that it sends to the table.
+        beyond = Part(Wall(self.wall), len(self.empty.colours) - 1, "far", glow=1.0)
+        return self._with(beyond, table, *staging.parts)
 
     def flatlay(self) -> Layout:
         """Return a set: a surface seen from straight above, with a second surface on it and props in the corners."""

@@ -35,7 +35,7 @@ MATERIALS: Mapping[Finish, Material] = {
     "velvet": "velvet",
 }
 #: Titles for people, where the capitalised name is not enough. A flat lay's surface is titled by its material.
-_TITLES = {"tube": "Neon tube", "town": "Night town", "lights": "Lights", "surface": "Surface"}
+_TITLES = {"tube": "Neon tube", "surface": "Surface"}
 #: Names of the same surface in the scene seen from another angle; the first that exists there is used
 #: (`pipeline.placement.camera.seen_from`).
 _TURNED: Mapping[str, tuple[str, ...]] = {
@@ -58,9 +58,6 @@ def surfaces(scene: Scene) -> tuple[Surface, ...]:
     Shares are means over the scene's seeds, in the camera's view around a product on a square canvas.
     """
     wall, floor = MATERIALS[scene.wall], MATERIALS[scene.surface]
-    lights = Surface("lights", "lights", 0.1)
-    town = Surface("town", "dusk", 0.66, behind=True), Surface("table", "night", 0.24), lights
-    garden = Surface("garden", "foliage", 0.76, behind=True), Surface("table", floor, 0.24)
     return {
         "white": (),
         "sweep": (Surface("backdrop", "paper", 0.71, behind=True),),
@@ -73,7 +70,7 @@ def surfaces(scene: Scene) -> tuple[Surface, ...]:
         ),
         "window": (Surface("wall", wall, 0.79, behind=True), Surface("floor", floor, 0.05)),
         "sand": (Surface("sand", "sand", 0.58), Surface("sky", "sky", 0.36, behind=True)),
-        "bokeh": town if scene.far == "lights" else garden,
+        "bokeh": (Surface("table", "night" if scene.far == "lights" else floor, 0.28),),
         "curtain": (Surface("curtain", wall, 0.77, behind=True), Surface("floor", "lacquer", 0.05)),
         "neon": (
             Surface("wall", "night", 0.77, behind=True),
@@ -202,7 +199,7 @@ def painted(spec: Spec, product: Lab | None = None, *, stands: bool = True) -> l
     plan, by_caller = assigned_to(spec, product), asked_colours(spec).by_caller
     rows = [(one.name, plan.surfaces[one.name], one.share) for one in surfaces(spec.scene)]
     kind = spec.scene.kind
-    bare = (not stands and kind not in TOP_DOWN | {"bokeh"}) or (kind == "sand" and spec.dressing.props == "none")
+    bare = (not stands and kind not in TOP_DOWN) or (kind in ("sand", "bokeh") and spec.dressing.props == "none")
     rows += [(ACCENT, slot, ACCENT_SHARE) for slot in plan.left if not bare]
     listed = [
         PaintedSurface(

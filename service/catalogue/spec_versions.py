@@ -9,6 +9,10 @@
 | 3 | `shadow.shadow`, `shadow.shadow_strength`, `shadow.shadow_softness`, `shadow.shadow_direction` |
 | 3 | `frame.margins`, `frame.align`, `frame.copy_space`, `lettering.layers`, `earlier` |
 | 4 | `acceptance.accept`, `sandbox`, `simulate` |
+| 4 | `records.scene.far=kitchen`, `records.scene.far=living_room`, `records.scene.far=window` |
+| 4 | `records.scene.far=bathroom`, `records.scene.far=loft`, `records.scene.far=cafe` |
+| 4 | `records.scene.far=hall`, `records.scene.far=street`, `records.scene.far=park` |
+| 4 | `records.scene.far=wood`, `records.scene.far=sea`, `records.scene.far=sunset` |
 
 An API stores an order with the lowest version that supports it, so older workers can run orders without new fields. A
 worker claims no job above its own version. A reader ignores unknown fields: at its version or below, they have the
@@ -25,9 +29,10 @@ How to add a field to the stored spec:
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
+from typing import Any, get_args
 
 from pipeline.core.order import RECORDS, options_of
+from pipeline.core.spec import Far
 
 #: The newest version that this release writes and reads.
 SPEC_VERSION = 4
@@ -41,6 +46,7 @@ SINCE: Mapping[str, tuple[int, Any]] = {
     "acceptance.accept": (4, ""),
     "sandbox": (4, False),
     "simulate": (4, None),
+    **{f"records.scene.far={place}": (4, None) for place in get_args(Far) if place not in ("lights", "foliage")},
     **{
         f"{name}.{option}": (3, default)
         for name in ("ground", "shadow", "frame", "lettering")

@@ -9,7 +9,7 @@ const [OWN, SAMPLE, LEFT, LATER, ORDER, MUSTARD, ALIKE, APART] = [0.3, 0.06, 0.2
 const [TONES, DARKEST, PALEST, COUNT] = [[-2.4, -1.6, -1, 1, 1.6, 2.4], 14, 93, 6];
 const [STEP, CHROMA, SLACK, FAR] = [0.085, 0.8, 4.001, 20];
 const GOLD = { regions: [[55, 76, 42, 72, 72, 96]] };
-const SHINING = ["lights", "tube"];
+const SHINING = ["tube"];
 /** Share of colourless light in a tube's room, chosen by eye. */
 const WHITE_LIGHT = 0.45;
 const XYZ = [[0.4124, 0.3576, 0.1805], [0.2126, 0.7152, 0.0722], [0.0193, 0.1192, 0.9505]];

@@ -26,7 +26,6 @@ from pipeline.core.networks import Networks
 from pipeline.core.spec import Mood, Preset, Scene, Spec
 from pipeline.core.types import Placed
 from pipeline.scene.layout import Layout
-from pipeline.scene.surfaces import assigned_to
 from pipeline.swap import swap
 from service.catalogue.catalogue import DRAWN, Catalogue, load_catalogue, own_picture
 from service.settings import RENDERER_CHECKPOINT, Settings
@@ -173,7 +172,7 @@ def _made(wanted: _Wanted, sample: bytes, networks: Networks, settings: Settings
     ).data
     numbers, surfaces = None, list[tuple[str, str]]()
     if wanted.slots is not None:
-        pixels = painted_pixels(layouts[0], products[0].alpha, assigned_to(spec).surfaces.get("lights"))
+        pixels = painted_pixels(layouts[0], products[0].alpha)
         surfaces, file = pixels.surfaces, io.BytesIO()
         # The page reads only the red channel. Equal channels make the smallest file.
         Image.fromarray(pixels.numbers).convert("RGB").save(file, "WEBP", lossless=True, method=6)

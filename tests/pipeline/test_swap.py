@@ -150,7 +150,7 @@ def test_a_product_that_cannot_stand_lies_on_the_scenes_surface_shown_from_above
     generator = Darkener()
     refused = replace(networks(generator), viewpoint=Looks("above", elevation=0.8))
     with pytest.raises(NoHonestPlacement, match="flat lay"):
-        made(spec("bokeh", place=SMALL), shoes(), refused)
+        made(spec("neon", place=SMALL), shoes(), refused)
     assert generator.calls == 0, "it is refused before a background is made"
     cut_out = spec(place=preset((160, 160), background="transparent"))
     for asked in (spec("flatlay", place=SMALL), spec("white", place=SMALL), cut_out):

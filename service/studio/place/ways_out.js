@@ -66,7 +66,7 @@ export function placeTrouble(studio, order, signal) {
 }
 
 /** Kinds of scene that show nothing if the camera looks down. */
-const ALL_BEHIND = ["bokeh", "neon"];
+const ALL_BEHIND = ["neon"];
 
 function whyNot({ draft, catalogue }, { stance: guess }) {
   const { stance } = draft.placement;

@@ -51,7 +51,7 @@ def test_a_scene_keeps_its_table_its_floor_or_its_cloth_with_its_colour(
 
 def test_white_and_scenes_all_behind_the_product_have_no_view_from_above() -> None:
     kinds: tuple[SceneKind, ...] = get_args(SceneKind)
-    assert {kind for kind in kinds if not has_angle(kind, "above")} == {"white", "bokeh", "neon"}
+    assert {kind for kind in kinds if not has_angle(kind, "above")} == {"white", "neon"}
     assert {kind for kind in kinds if not has_angle(kind, "side")} == {"white"}
     assert {kind for kind in kinds if angle_of(kind) == "above"} == TOP_DOWN
 

@@ -11,7 +11,6 @@ from pipeline.core.spec import SceneKind
 from pipeline.light.first_light import first_light
 from pipeline.placement.frame import copy_room
 from pipeline.scene.composition import compose, crowded
-from pipeline.scene.far import SHARP
 from pipeline.scene.layout import Layout
 from tests.pipeline.scene.test_layout import KINDS, SIX
 from tests.support.still_life import preset, spec
@@ -43,17 +42,13 @@ def test_without_an_order_for_copy_things_are_there() -> None:
     assert min(found) > 0.01
 
 
-@pytest.mark.parametrize("space", SPACES)
-def test_no_light_and_no_sharp_leaf_out_of_focus_is_behind_copy(space: CopySpaceWord) -> None:
-    def sharp(layout: Layout) -> int:
-        left, top, right, bottom = layout.kept or (0, 0, 0, 0)
-        return sum(
-            blur.soft < SHARP * blur.radius and left < blur.x < right and top < blur.y < bottom for blur in layout.blurs
-        )
-
-    layout, other = (composed("bokeh", space, 3, kept=kept) for kept in (True, False))
-    assert sharp(layout) == 0 < sharp(other)
-    assert len(layout.blurs) > 40
+def test_a_place_is_twice_as_blurred_behind_copy() -> None:
+    asked = spec("bokeh", seed=3)
+    plain = compose(asked, 400, 400, 0.6).view
+    calm = compose(replace(asked, frame=Frame(copy_space="left")), 400, 400, 0.6).view
+    assert plain is not None
+    assert calm is not None
+    assert calm.blur == pytest.approx(2 * plain.blur, rel=0.3)
 
 
 def unevenness(layout: Layout) -> float:

@@ -185,7 +185,7 @@ def test_doubtful_input_is_a_warning(caller: Caller, changes: dict[str, Any], ex
             "marble_tabletop",
             "from above, so the scene is shown from above. Send stance=lying",
         ),
-        ("lying", ["white", "flatlay"], "evening_bokeh", "fail and be refunded"),
+        ("lying", ["white", "flatlay"], "neon", "fail and be refunded"),
         (
             "hanging",
             ["white", "podium", "flatlay"],
@@ -215,14 +215,14 @@ def test_from_an_earlier_render_the_plan_knows_which_scenes_suit_the_photo(
     ("stance", "scene", "said"),
     [
         ("from_above", "marble_tabletop", "seen from above, so the scene is shown from above."),
-        ("from_above", "evening_bokeh", "fail and be refunded"),
+        ("from_above", "neon", "fail and be refunded"),
         ("hanging", "sand_dunes", "The order says that the product hangs, so the scene is shown from above."),
         (
             "standing",
             "flat_lay_linen",
             "stands, so the scene's surface is shown from the side. Send stance=from_above",
         ),
-        ("lying", "evening_bokeh", None),
+        ("lying", "neon", None),
         ("lying", "flat_lay_linen", None),
     ],
 )

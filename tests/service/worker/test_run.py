@@ -166,7 +166,7 @@ def test_a_product_that_no_scene_of_that_kind_can_show_fails_at_once_and_is_refu
     file = io.BytesIO()
     picture.save(file, "PNG")
 
-    accepted = worker.order(file.getvalue(), scene_type="evening_bokeh", placement=Placement(stance="from_above"))
+    accepted = worker.order(file.getvalue(), scene_type="neon", placement=Placement(stance="from_above"))
     assert worker.shop.balance == 8
     worker.runner.run(accepted.job_id)
 
