@@ -10,8 +10,9 @@ from pipeline.core.parallel import by_rows
 from pipeline.core.resample import resize
 from pipeline.geometry.ray import Field
 from pipeline.scene.layout import Layout, View
-from pipeline.scene.places import DOWN, SIDE, UP, light_of
+from pipeline.scene.places import DOWN, SIDE, UP, stops_of
 
+CUBIC = Image.Resampling.BICUBIC
 #: Rows at which it is drawn at most: nothing in it is sharper than this.
 ROWS = 640
 #: Tangent of the view across a square canvas, 48 degrees. Wider than the camera's, so that a place is recognised.
@@ -39,7 +40,7 @@ def draw_place(layout: Layout, part: NDArray[np.uint16], out: Field) -> None:
     # Only down to the table, and a row more, which the filter reads.
     drawn = min(rows, -(-below * rows // height) + 1)
     tall = min(height, round(drawn * height / rows))
-    picture = np.stack([resize(plane[:drawn], width, tall, Image.Resampling.BICUBIC) for plane in small], -1)
+    picture = np.stack([resize(plane[:drawn], width, tall, CUBIC) for plane in small], -1)
 
     def work(top: int, bottom: int) -> None:
         np.copyto(out[top:bottom], np.maximum(picture[top:bottom], 0), where=shown[top:bottom, :, None])
@@ -49,22 +50,22 @@ def draw_place(layout: Layout, part: NDArray[np.uint16], out: Field) -> None:
 
 def developed(view: View, horizon: float, aspect: float, width: int, height: int) -> Field:
     """Return 3×height×width linear light, 0 to about 1: a place on a canvas whose horizon is at `horizon`."""
-    light = light_of(view.plate)
-    light = light[:, ::-1] if view.flipped else light
-    scale = light.shape[1] / (2 * SIDE)
+    stops = stops_of(view.plate)
+    stops = stops[:, ::-1] if view.flipped else stops
+    scale = stops.shape[1] / (2 * SIDE)
     each = ACROSS / max(aspect, 1.0) * scale  # pixels of the plate per canvas height
     left = SIDE * scale - (aspect / 2 + view.shift) * each
     top = UP * scale - horizon * each
     # What the plate does not show goes on as its edge.
-    more = int(max(0.0, -left, -top, left + aspect * each - light.shape[1], top + each - (UP + DOWN) * scale)) + 2
-    light = np.pad(light, ((more, more), (more, more), (0, 0)), mode="edge") * np.asarray(view.gain, np.float32)
+    more = int(max(0.0, -left, -top, left + aspect * each - stops.shape[1], top + each - (UP + DOWN) * scale)) + 2
+    stops = np.pad(stops, ((more, more), (more, more), (0, 0)), mode="edge")
     box = left + more, top + more, left + more + aspect * each, top + more + each
-    planes = np.stack(
-        [
-            np.asarray(Image.fromarray(plane).resize((width, height), Image.Resampling.BILINEAR, box))
-            for plane in np.ascontiguousarray(np.moveaxis(light, -1, 0))
-        ]
-    )
+    # Stops are enlarged, not light, or a lamp would ring.
+    large = [
+        np.asarray(Image.fromarray(np.ascontiguousarray(stops[..., c])).resize((width, height), CUBIC, box))
+        for c in range(3)
+    ]
+    planes = np.exp2(np.stack(large)) * np.asarray(view.gain, np.float32)[:, None, None]
     planes = through_lens(planes, view.blur * height)
     level = np.tensordot(LUMINANCE.astype(np.float32), planes, 1)
     return np.asarray(planes * (MIDDLE * (1 + level / WHITE**2) / (1 + level)), np.float32)

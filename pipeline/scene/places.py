@@ -109,13 +109,14 @@ def seen_colour(found: Plate, view: View) -> NDArray[np.float32]:
 @cache
 def _plates() -> tuple[Plate, ...]:
     rows: list[dict[str, Any]] = json.loads((_FOLDER / "places.json").read_text("utf-8"))
-    found = [{key: tuple(one) if isinstance(one, list) else one for key, one in row.items()} for row in rows]
+    found: list[dict[str, Any]] = [
+        {key: tuple(one) if isinstance(one, list) else one for key, one in row.items()} for row in rows
+    ]
     return tuple(Plate(**row) for row in found)
 
 
 @cache
-def light_of(name: str) -> NDArray[np.float32]:
-    """Return a plate's H×W×3 linear light: rows from UP above the horizon to DOWN below, columns ±SIDE."""
+def stops_of(name: str) -> NDArray[np.float32]:
+    """Return the binary logarithm of a plate's H×W×3 light: rows from UP above the horizon to DOWN below, ±SIDE."""
     codes = np.asarray(Image.open(BytesIO((_FOLDER / f"{name}.webp").read_bytes())).convert("RGB"), np.float32)
-    stops = codes * np.float32((MOST_STOPS - LEAST_STOPS) / 255) + np.float32(LEAST_STOPS)
-    return np.asarray(np.exp2(stops), np.float32)
+    return codes * np.float32((MOST_STOPS - LEAST_STOPS) / 255) + np.float32(LEAST_STOPS)

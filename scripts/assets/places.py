@@ -52,7 +52,7 @@ def main() -> None:
                 {"name": name, "place": place["name"], "metres": metres, "mean": rounded(mean), **lit(light, yaw)}
             )
             print(rows[-1], panorama, flush=True)
-    (OUT / "places.json").write_text(json.dumps(rows, indent=1) + "\n")
+    (OUT / "places.json").write_text("[\n" + ",\n".join(map(json.dumps, rows)) + "\n]\n")
 
 
 UP_ROWS = round(UP * SCALE)
@@ -77,7 +77,11 @@ def view(light: Light, yaw: float) -> Light:
     across, up = np.meshgrid(x, y)
     column = (np.arctan(across) + np.radians(yaw)) / (2 * np.pi) * width + width / 2 - 0.5
     row = (0.5 - np.arctan2(up, np.hypot(across, 1)) / np.pi) * height - 0.5
-    return np.stack([map_coordinates(light[..., c], [row, column], order=1, mode="grid-wrap") for c in range(3)], -1)
+    # Cubic, in stops: a bilinear look-up is soft between pixels alone, which shows as a pattern.
+    stops = np.log2(light + 1e-6)
+    return np.exp2(
+        np.stack([map_coordinates(stops[..., c], [row, column], order=3, mode="grid-wrap") for c in range(3)], -1)
+    )
 
 
 def save(plate: Light, path: Path) -> None:

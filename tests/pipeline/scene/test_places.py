@@ -10,7 +10,7 @@ from pipeline.core.spec import Far
 from pipeline.materials.bokeh import developed, draw_place, through_lens
 from pipeline.scene.composition import compose
 from pipeline.scene.layout import Layout
-from pipeline.scene.places import MOST_LIFT, MOST_TINT, light_of, plate, plates
+from pipeline.scene.places import MOST_LIFT, MOST_TINT, plate, plates, stops_of
 from pipeline.scene.trace import trace
 from tests.support.still_life import preset, spec
 
@@ -40,7 +40,7 @@ def test_a_place_is_drawn_above_the_tables_edge_and_lights_the_table(place: Far)
 
 
 @pytest.mark.parametrize("side", [-1.0, 1.0])
-def test_the_light_of_a_place_comes_from_the_products_side(side: float) -> None:
+def test_the_stops_of_a_place_comes_from_the_products_side(side: float) -> None:
     for seed in range(6):
         layout = behind("living_room", seed=seed, side=side)
         assert (layout.rig.position[0] - layout.rig.target[0]) * side > -0.5
@@ -79,4 +79,4 @@ def test_a_view_is_finite_on_every_shape_of_canvas() -> None:
             seen = developed(layout.view, horizon, aspect, 64, 64)
             assert np.isfinite(seen).all()
             assert 0 <= seen.min() <= seen.max() < 8
-    assert light_of("street_0").shape[1] == light_of("sea_0").shape[1]
+    assert stops_of("street_0").shape[1] == stops_of("sea_0").shape[1]
