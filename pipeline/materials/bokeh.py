@@ -19,6 +19,8 @@ ROWS = 640
 ACROSS = 0.89
 #: Height of the place's horizon above the table's edge, at most this share of what is seen above that edge.
 LOWEST = 0.62
+#: Width of the disc's soft edge, as a share of its radius.
+RIM = 0.45
 #: Linear light that the film shows as white, and its gain in the mid tones (Reinhard et al. 2002, equation 4).
 WHITE, MIDDLE = 6.0, 1.25
 
@@ -75,11 +77,13 @@ def through_lens(planes: Field, radius: float) -> Field:
     """Return C×H×W light with each point spread over a disc of that radius, in pixels; edges are continued."""
     if radius < 0.7:
         return planes
-    reach = int(radius) + 1
+    reach = int((1 + RIM / 2) * radius) + 2
     padded = np.pad(planes, ((0, 0), (reach, reach), (reach, reach)), mode="edge")
     size = [fft.next_fast_len(side, real=True) for side in padded.shape[1:]]
     y, x = np.mgrid[-reach : reach + 1, -reach : reach + 1]
-    disc = np.clip(radius + 0.5 - np.hypot(x, y), 0, 1).astype(np.float32)
+    # A sharp edge would beat with the plate's pixels, and show them as a weave.
+    rim = max(1.0, RIM * radius)
+    disc = np.clip((radius - np.hypot(x, y)) / rim + 0.5, 0, 1).astype(np.float32)
     spectrum = fft.rfft2(padded, size) * fft.rfft2(disc / disc.sum(), size)
     spread = fft.irfft2(spectrum, size)
     return np.asarray(

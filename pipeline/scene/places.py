@@ -26,7 +26,7 @@ ASIDE = 0.15
 #: Exponents by which asked colours tint and lift a place, and the greatest factors. Chosen by eye: more looks dyed.
 TINT, MOST_TINT, LIFT, MOST_LIFT = 0.3, 1.16, 0.25, 1.3
 #: Radius of the disc of a far point of light, in canvas heights: at a depth of field of 0, and what 1 adds.
-SOFT, SOFTER = 0.015, 0.012
+SOFT, SOFTER = 0.018, 0.012
 #: Distance of the product from the camera, in metres, as for a small thing on a table.
 FOCUS = 1.1
 #: Canvas heights by which a seed moves the view to either side.

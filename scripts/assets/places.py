@@ -79,9 +79,10 @@ def view(light: Light, yaw: float) -> Light:
     row = (0.5 - np.arctan2(up, np.hypot(across, 1)) / np.pi) * height - 0.5
     # Cubic, in stops: a bilinear look-up is soft between pixels alone, which shows as a pattern.
     stops = np.log2(light + 1e-6)
-    return np.exp2(
+    found = np.exp2(
         np.stack([map_coordinates(stops[..., c], [row, column], order=3, mode="grid-wrap") for c in range(3)], -1)
     )
+    return np.asarray(found, np.float64)
 
 
 def save(plate: Light, path: Path) -> None:
