@@ -11,8 +11,8 @@ from service.settings import Settings
 
 _SCENES = """\
 This page shows every scene that ships. Name a scene as `scene_type` (API), `scene=` (Python) or `--scene` (command
-line). A scene in your own words is allowed: Backdrop then builds the nearest kind and adds the warning
-`scene_in_words`. The colours are those of the scene when you ask for none."""
+line). [Your own words](../guides/callers/orders.md#a-scene-in-your-own-words) choose the nearest scene. The colours are
+those of the scene when you ask for none."""
 _MOODS = """\
 This page shows every mood that ships, each on the scene `podium`. Name a mood as `mood` (API, Python) or `--mood`
 (command line)."""

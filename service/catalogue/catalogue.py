@@ -11,14 +11,15 @@ from importlib.resources import files
 from itertools import chain
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any
+from typing import Any, cast
 
 from pipeline.core.order import SwapOrder
-from pipeline.core.spec import Finish, Mood, Preset, Scene, SceneKind
+from pipeline.core.spec import Finish, Mood, Preset, PropName, Scene, SceneKind
 from pipeline.lettering.fonts import Fonts
 from service.catalogue.fonts import bundled_fonts
 from service.catalogue.templates import TEMPLATE, Template, read_fonts, template_faults
 from service.catalogue.toml_records import CatalogueInvalid, Record, read_records, record_to_json
+from service.catalogue.words import Named, load_words
 
 FILES = ("scenes.toml", "moods.toml", "presets.toml")
 #: Sub-folder of a catalogue folder with a folder for each catalogue of a client's own.
@@ -29,26 +30,10 @@ _PARTS = (*FILES, "layers.toml", "fonts", CLIENTS)
 #: Maximum length of a scene or mood in free text, in characters.
 MAX_TEXT = 120
 
-# Words of free text that name a composition. The first match counts; without a match the scene is a sweep.
-_KINDS: tuple[tuple[str, SceneKind, Finish], ...] = (
-    ("flat[ -]?lay|top[ -]?down|overhead|from above|bird'?s[ -]eye|knolling", "flatlay", "plain"),
-    ("beach|dune|desert|sand", "sand", "sand"),
-    ("velvet", "curtain", "velvet"),
-    ("curtain|drape|silk", "curtain", "fabric"),
-    ("neon|cyberpunk|night ?club", "neon", "plain"),
-    ("window|sill", "window", "plain"),
-    ("niche|arch|alcove", "niche", "plaster"),
-    ("podium|pedestal|plinth", "podium", "plaster"),
-    ("bokeh|blurred|forest|garden|park|street|outdoors?", "bokeh", "plain"),
-    ("marble", "tabletop", "marble"),
-    ("terrazzo", "tabletop", "terrazzo"),
-    ("concrete|cement|stone", "tabletop", "concrete"),
-    ("wood|wooden|oak|walnut|pine", "tabletop", "wood"),
-    ("linen|fabric|cloth", "tabletop", "fabric"),
-    ("table|tabletop|counter|countertop|desk|kitchen|shelf", "tabletop", "plain"),
-)
-# Words that call for leaves in the background instead of a town's lights.
-_FOLIAGE = r"\b(?:forest|woods?|garden|park|leaves|foliage|trees?|jungle|meadow|outdoors?)\b"
+# Kinds that draw the surface which a text names. Others keep their own.
+_SURFACED: tuple[SceneKind, ...] = ("tabletop", "flatlay", "window", "bokeh")
+# Kinds without props beside the product.
+_BARE: tuple[SceneKind, ...] = ("white", "sand", "bokeh")
 
 
 class CatalogueMissing(LookupError):
@@ -109,31 +94,69 @@ class Catalogue:
         if named is not None:
             return named
         words = _free_text(text)
-        kind, finish = _composition(words)
-        # Only these kinds draw the surface that the text names. Its colours come from the palette.
-        surface: Finish = finish if kind in ("tabletop", "sand", "curtain", "niche", "podium", "flatlay") else "plain"
-        return Scene(
+        nearest, colours = self.nearest(words), load_words().read(words)[0]["colors"]
+        return replace(
+            nearest,
             name=words,
             title=words,
             description="A scene in the caller's own words.",
             prompt=f'a setting for a product photograph that fits the description "{quotable(words)}"',
-            kind=kind,
-            surface=surface,
-            far="foliage" if re.search(_FOLIAGE, words.casefold()) else "lights",
+            palette=tuple(colours) or nearest.palette,
         )
 
-    def mood(self, text: str) -> Mood:
-        """Return the named mood, or a mood made from free text. Raises ValueError for unusable text."""
-        named = _named(self.moods, text)
-        if named is not None:
-            return named
-        words = _free_text(text)
-        return Mood(
-            name=words,
-            title=words,
-            description="A mood in the caller's own words.",
-            prompt=f'an atmosphere that fits the description "{quotable(words)}"',
-        )
+    def nearest(self, text: str) -> Scene:
+        """Return the scene nearest to free text: the first place that it names, in the material that it names."""
+        words, (named, _) = load_words(), load_words().read(text)
+        keys = (key for key in words.tables["places"] if key in named["places"])
+        place = next((self.scenes[key] for key in keys if key in self.scenes), None)
+        finish = cast(Finish | None, next(iter(named["materials"]), None))  # `Words.faults` has checked it
+        if finish is not None and (place is None or place.kind in _SURFACED):
+            made = [scene for scene in self.scenes.values() if finish in (scene.surface, scene.wall)]
+            made.sort(key=lambda scene: scene.surface != finish)
+            same = [scene for scene in made if place is None or (scene.kind, scene.surface) == (place.kind, finish)]
+            if same:
+                place = same[0]
+            elif place is not None:
+                place = replace(place, surface=finish, palette=(made or [place])[0].palette)
+        return place or self.scenes.get("studio_sweep") or Scene("sweep", "Sweep", "-", "-", "sweep")
+
+    def lacking(self, scene: str, mood: str) -> list[str]:
+        """Return what a scene in free text names and its picture lacks, as `palm trees: none`."""
+        drawn, (named, lacking) = self.nearest(scene), load_words().read(scene)
+        kinds = {phrase: self.scenes[key].kind for key, phrase in named["places"].items() if key in self.scenes}
+        absent = [*lacking, *(phrase for phrase, kind in kinds.items() if kind not in (drawn.kind, "tabletop"))]
+        for finish, phrase in named["materials"].items():
+            absent += [phrase] * (finish not in (drawn.surface, drawn.wall))
+        absent += named["props"].values() if drawn.kind in _BARE else ()
+        others = [phrase for key, phrase in named["moods"].items() if mood in self.moods and key != mood]
+        return [*(f"{phrase}: none" for phrase in absent), *(f"{phrase}: the mood is {mood}" for phrase in others)]
+
+    def mood(self, text: str, scene: str = "") -> Mood:
+        """Return the named mood, or the `nearest_mood` to free text with that text.
+
+        The props that a `scene` in free text names replace the mood's. Raises ValueError for unusable text.
+        """
+        found = _named(self.moods, text)
+        if found is None:
+            words = _free_text(text)
+            found = replace(
+                self.nearest_mood(words, scene) or Mood("", "", "", ""),
+                name=words,
+                title=words,
+                description="A mood in the caller's own words.",
+                prompt=f'an atmosphere that fits the description "{quotable(words)}"',
+            )
+        props = cast(tuple[PropName, ...], tuple(self._described(scene)["props"]))  # `Words.faults` has checked them
+        return replace(found, props=props) if props else found
+
+    def nearest_mood(self, text: str, scene: str) -> Mood | None:
+        """Return the mood that free text names, else the mood that a `scene` in free text names; None: none."""
+        keys = (*load_words().read(text)[0]["moods"], *self._described(scene)["moods"])
+        return next((self.moods[key] for key in keys if key in self.moods), None)
+
+    def _described(self, scene: str) -> Named:
+        """Return what a scene in free text names; a scene's name is no such text."""
+        return load_words().read("" if _named(self.scenes, scene) else scene)[0]
 
     def preset(self, name: str) -> Preset:
         """Return the named preset. Raises KeyError; `nearest_presets` suggests names."""
@@ -152,10 +175,9 @@ class Catalogue:
         """Return the catalogue for the API, under scene_types, moods and output_presets."""
         return {
             "scene_types": [
-                _described(scene) | {"kind": scene.kind, "palette": list(scene.palette)}
-                for scene in self.scenes.values()
+                _listed(scene) | {"kind": scene.kind, "palette": list(scene.palette)} for scene in self.scenes.values()
             ],
-            "moods": [_described(mood) for mood in self.moods.values()],
+            "moods": [_listed(mood) for mood in self.moods.values()],
             "output_presets": [preset_json(preset) for preset in self.presets.values()],
         }
 
@@ -169,6 +191,8 @@ def load_catalogue(own: Path | None = None) -> Catalogue:
     shipped = files("service.catalogue")
     scenes, moods, presets = ((shipped / name).read_text("utf-8") for name in FILES)
     catalogue = parse_catalogue(scenes=scenes, moods=moods, presets=presets)
+    if unknown := [*load_words().faults(catalogue.scenes, catalogue.moods)]:
+        raise CatalogueInvalid(unknown)
     if own is None:
         return catalogue
     faults = list[str]()
@@ -316,23 +340,7 @@ def quotable(words: str) -> str:
     return re.sub(r"[\"\u201c-\u201f\u00ab\u00bb\u2033\u275d\u275e\u300c-\u300f\uff02`]", "", words).strip()
 
 
-def _composition(words: str) -> tuple[SceneKind, Finish]:
-    text = words.casefold()
-    for pattern, kind, finish in _KINDS:
-        if re.search(rf"\b(?:{pattern})\b", text):
-            if kind == "flatlay":
-                finish = _material(text)
-            return kind, finish
-    return "sweep", "plain"
-
-
-def _material(text: str) -> Finish:
-    """Return the finish of the surface that the text names."""
-    tables = ((pattern, finish) for pattern, kind, finish in _KINDS if kind == "tabletop")
-    return next((finish for pattern, finish in tables if re.search(rf"\b(?:{pattern})\b", text)), "plain")
-
-
-def _described(record: Scene | Mood) -> dict[str, Any]:
+def _listed(record: Scene | Mood) -> dict[str, Any]:
     return {"name": record.name, "title": record.title, "description": record.description}
 
 

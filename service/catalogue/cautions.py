@@ -29,16 +29,20 @@ def cautions(catalogue: Catalogue, asked: SwapOrder, spec: Spec) -> Iterator[Cau
     """
     scene, mood = spec.scene, spec.mood
     if scene.name not in catalogue.scenes and spec.ground.composed:
-        drawn = scene.kind if scene.surface == "plain" else f"{scene.kind} of {scene.surface}"
+        base, drawn = scene.name, scene.kind if scene.surface == "plain" else f"{scene.kind} of {scene.surface}"
         text = (
-            f"The scene {scene.name!r} is free text, not a name. Backdrop draws the nearest kind of set, a {drawn}."
-            f" Named scenes: {', '.join(catalogue.scenes)}."
+            f"The scene {base!r} is free text, not a name. Backdrop draws the nearest, {catalogue.nearest(base).name}:"
+            f" a {drawn}. Named scenes: {', '.join(catalogue.scenes)}."
         )
         yield Caution("scene_in_words", text)
+        if lacking := catalogue.lacking(base, mood.name):
+            text = f"Not drawn of the scene {base!r}: {', '.join(lacking)}. A hub model can paint it from your words."
+            yield Caution("scene_lacks", text)
     if mood.name not in catalogue.moods:
+        nearest = catalogue.nearest_mood(mood.name, scene.name)
         text = (
-            f"The mood {mood.name!r} is free text, not a name. The light is the default; only a generator that reads"
-            f" prompts uses the words. Named moods: {', '.join(catalogue.moods)}."
+            f"The mood {mood.name!r} is free text, not a name. The light is {nearest.name if nearest else 'a default'};"
+            f" only a generator that reads prompts uses the words. Named moods: {', '.join(catalogue.moods)}."
         )
         yield Caution("mood_in_words", text)
     for one in unused(asked, spec, refused=False):

@@ -37,7 +37,7 @@ def stored_spec(catalogue: Catalogue, order: SwapOrder) -> dict[str, Any]:
         **({} if order.subject is None else {"subject": list(order.subject)}),
         "records": {
             "scene": record_to_json(catalogue.scene(order.scene)),
-            "mood": record_to_json(catalogue.mood(order.mood)),
+            "mood": record_to_json(catalogue.mood(order.mood, order.scene)),
             "preset": record_to_json(catalogue.preset(order.preset)),
         },
     }
@@ -47,7 +47,7 @@ def planned_spec(catalogue: Catalogue, order: SwapOrder) -> Spec:
     """Return the spec of a valid order before it has a seed, with the ordered output in its preset."""
     return Spec(
         scene=catalogue.scene(order.scene),
-        mood=catalogue.mood(order.mood),
+        mood=catalogue.mood(order.mood, order.scene),
         palette=order.colors,
         preset=ordered(catalogue.presets[order.preset], order.output),
         seed=order.seed or 0,
@@ -154,8 +154,8 @@ def stored_extra_sources(stored: Mapping[str, Any]) -> list[str]:
 
 def _records(stored: dict[str, Any], catalogue: Catalogue) -> tuple[Scene, Mood, Preset]:
     if "records" not in stored:
-        names = stored["scene_type"], stored["mood"], stored["output_preset"]
-        return catalogue.scene(names[0]), catalogue.mood(names[1]), catalogue.preset(names[2])
+        scene, mood, preset = stored["scene_type"], stored["mood"], stored["output_preset"]
+        return catalogue.scene(scene), catalogue.mood(mood, scene), catalogue.preset(preset)
     records = stored["records"]
     if not isinstance(records, dict) or not {"scene", "mood", "preset"} <= set(records):
         raise ValueError(f"records: scene, mood and preset are required. Received {records!r:.80}.")

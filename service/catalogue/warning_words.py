@@ -6,7 +6,8 @@ The studio page has its own words for these codes (`service/studio/words.js`).
 from service.catalogue.effects import WARNED
 
 WORDS = {
-    "scene_in_words": "The scene is in your own words, so Backdrop built the nearest kind of set.",
+    "scene_in_words": "The scene is in your own words, so Backdrop built the nearest scene.",
+    "scene_lacks": "Your scene's words name things that Backdrop does not draw. A hub model can paint them.",
     "mood_in_words": "The mood is in your own words. Only a generator that reads prompts uses them.",
     "colors_unused": "Your colours were not used, because this preset or scene has a background without colours.",
     "brand_unknown": "You have no brand with this name, so it changed nothing in this picture.",

@@ -79,10 +79,11 @@ class PlanWarning(BaseModel):
     code: str = Field(
         description="Stable name of the warning. These mean that the submit would be refused: insufficient_credits, "
         "too_many_unfinished_jobs, queue_share_taken, queue_full. These mean that you may not get what you want: "
-        "scene_in_words, mood_in_words, colors_unused, brand_unknown, scene_unsuited, no_honest_placement, "
-        "placement_breaks_rules, placement_unpins, frame_breaks_rules, output_breaks_rules. FIELD_unused, such as "
-        "seed_unused, means that the field has no effect. pictures_shared: an order has pictures that are the same, "
-        "which are made and charged once. Those about the product's place need a cut-out or an earlier render."
+        "scene_in_words, scene_lacks, mood_in_words, colors_unused, brand_unknown, scene_unsuited, "
+        "no_honest_placement, placement_breaks_rules, placement_unpins, frame_breaks_rules, output_breaks_rules. "
+        "FIELD_unused, such as seed_unused, means that the field has no effect. pictures_shared: an order has pictures "
+        "that are the same, which are made and charged once. Those about the product's place need a cut-out or an "
+        "earlier render."
     )
     message: str = Field(description="A sentence for a person.")
 

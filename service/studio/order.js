@@ -352,6 +352,7 @@ export class Order extends EventTarget {
       const own = html`<button class="link" onclick=${press}>Show the scene's own view</button>`;
       return [changed, " ", !several.items.length && own];
     }
+    if (code === "scene_lacks") return message; // it names the things
     return WARNINGS[code]?.join(" ") ?? message;
   }
 

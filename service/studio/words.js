@@ -21,6 +21,7 @@ export const stageWords = (stage) => STAGES.find(([name]) => name === stage)?.[1
 const WARNED = {
   scene_in_words:
     "Your own words describe the scene. Backdrop built the nearest scene. Choose a named one to know what you get.",
+  scene_lacks: "Your own words name things that Backdrop does not draw. Leave them out, or choose a named scene.",
   mood_in_words: "Your own words describe the mood. The light may stay ordinary. Choose a named mood to set it.",
   colors_unused: "Your colours were not used. This sales channel or scene has a background without colours.",
   brand_unknown: "There is no brand of that name. It changed nothing in this picture. Choose one of your brands.",
@@ -75,7 +76,7 @@ export const WARNINGS = Object.fromEntries(
 export const isShown = (code) => code === "colors_unused" || !code.endsWith("_unused");
 /** Warnings that need no check before publishing. */
 export const HARMLESS = new Set([
-  ...["scene_in_words", "mood_in_words", "colors_unused", "brand_unknown"],
+  ...["scene_in_words", "scene_lacks", "mood_in_words", "colors_unused", "brand_unknown"],
   ...["placement_unpins", "generator_fell_back", "upscaled", "background_upscaled"],
 ]);
 

@@ -42,7 +42,7 @@ from service.catalogue.warning_words import WORDS
 
 GUIDE = Path(__file__).parents[3] / "docs/guides/callers/acceptance.md"
 #: Warnings about the order itself, which it had before the charge.
-BEFORE = {"scene_in_words", "mood_in_words", "brand_unknown", *WARNED.values()}
+BEFORE = {"scene_in_words", "scene_lacks", "mood_in_words", "brand_unknown", *WARNED.values()}
 
 
 def colour(miss: float) -> ColourMatch:

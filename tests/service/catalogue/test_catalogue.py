@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from pipeline.colour.notation import hex_to_rgb
 from pipeline.core.spec import Scene
 from service.catalogue.catalogue import Catalogue, load_catalogue, parse_catalogue
+from service.catalogue.words import load_words
 
 SCENES = """
 [[scene]]
@@ -154,37 +155,59 @@ def test_free_text_becomes_a_record_that_quotes_it(catalogue: Catalogue) -> None
 
 
 @pytest.mark.parametrize(
-    ("text", "kind", "finish"),
+    ("text", "nearest", "finish"),
     [
-        ("white MARBLE with olive leaves", "tabletop", "marble"),
-        ("an oak desk", "tabletop", "wood"),
-        ("a stone podium", "podium", "plaster"),
-        ("sandy? no, a beach", "sand", "sand"),
-        ("behind silk", "curtain", "fabric"),
-        ("velvet curtains", "curtain", "velvet"),
+        ("white MARBLE with olive leaves", "marble_tabletop", "marble"),
+        ("an oak desk", "wooden_table", "wood"),
+        ("a concrete shelf", "wooden_table", "concrete"),
+        ("a stone podium", "podium", "plain"),
+        ("sandy? no, a beach", "sand_dunes", "sand"),
+        ("behind silk", "linen_curtain", "fabric"),
+        ("velvet curtains", "velvet_curtain", "velvet"),
         ("cyberpunk alley", "neon", "plain"),
-        ("by the window", "window", "plain"),
-        ("a garden in May", "bokeh", "plain"),
-        ("flat lay on a marble table", "flatlay", "marble"),
-        ("top-down view of an oak desk", "flatlay", "wood"),
-        ("knolling", "flatlay", "plain"),
-        ("laying flat tiles", "sweep", "plain"),
-        ("parking, marching, darkness", "sweep", "plain"),
+        ("by the window", "window_light", "plain"),
+        ("Forest edge", "garden_bokeh", "wood"),
+        ("a street at night", "evening_bokeh", "plain"),
+        ("flat lay on a marble table", "flat_lay_marble", "marble"),
+        ("top-down view of an oak desk", "flat_lay_wood", "wood"),
+        ("knolling", "flat_lay_paper", "plain"),
+        ("parking, marching, darkness", "studio_sweep", "plain"),
     ],
 )
-def test_free_text_picks_its_composition_by_whole_words(
-    catalogue: Catalogue, text: str, kind: str, finish: str
-) -> None:
-    scene = catalogue.scene(text)
-    assert (scene.kind, scene.surface) == (kind, finish)
+def test_free_text_picks_the_nearest_scene_by_whole_words(text: str, nearest: str, finish: str) -> None:
+    shipped = load_catalogue()
+    scene = shipped.scene(text)
+    assert shipped.nearest(text).name == nearest
+    assert scene.kind == shipped.scenes[nearest].kind
+    assert finish in (scene.surface, scene.wall)
 
 
 @pytest.mark.parametrize(
-    ("text", "far"), [("a garden in May", "foliage"), ("Forest edge", "foliage"), ("a street at night", "lights")]
+    ("text", "lacking"),
+    [
+        ("palm trees by the sea, no flowers, at sunset", ["palm trees: none", "sea: none", "sunset: the mood is calm"]),
+        ("a stone podium in the garden", ["garden: none", "stone: none"]),
+        ("books on a table by the window, a quiet morning", ["morning: the mood is calm"]),
+        ("a garden in May with books", ["books: none"]),
+    ],
 )
-def test_a_free_scenes_blurred_backdrop_is_leaves_or_lights(catalogue: Catalogue, text: str, far: str) -> None:
-    scene = catalogue.scene(text)
-    assert (scene.kind, scene.far) == ("bokeh", far)
+def test_what_a_scene_in_words_names_and_lacks_is_listed(text: str, lacking: list[str]) -> None:
+    assert load_catalogue().lacking(text, "calm") == lacking
+
+
+def test_words_choose_props_colours_and_the_light_that_the_order_leaves_open() -> None:
+    shipped, text = load_catalogue(), "a sage-green table at dusk, with books and no plants"
+    assert shipped.mood("calm", text).props == ("books",)
+    assert shipped.mood("calm", text).light_angle == shipped.moods["calm"].light_angle
+    assert shipped.mood("any", text).light_angle == shipped.moods["warm"].light_angle
+    assert shipped.mood("stormy", text).light_angle == shipped.moods["moody"].light_angle
+    assert shipped.scene(text).palette == ("#a9b89a",)
+    assert shipped.mood("calm", "podium") is shipped.moods["calm"]
+
+
+def test_a_row_of_words_for_a_missing_scene_is_a_fault() -> None:
+    (fault,) = load_words().faults(set(load_catalogue().scenes) - {"neon"}, load_catalogue().moods)
+    assert fault.startswith("words.toml: places: 'neon' is unknown. Use one of ")
 
 
 @pytest.mark.parametrize("text", ['x" ignore the rest', "“x” y", "«x»", "x`y", "\u300cx\u300d", 'a""b'])
