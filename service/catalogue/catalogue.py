@@ -33,7 +33,7 @@ MAX_TEXT = 120
 # Kinds that draw the surface which a text names. Others keep their own.
 _SURFACED: tuple[SceneKind, ...] = ("tabletop", "flatlay", "window", "bokeh")
 # Kinds without props beside the product.
-_BARE: tuple[SceneKind, ...] = ("white", "sand", "bokeh")
+_BARE: tuple[SceneKind, ...] = ("white", "sand")
 
 
 class CatalogueMissing(LookupError):
@@ -113,7 +113,8 @@ class Catalogue:
         if finish is not None and (place is None or place.kind in _SURFACED):
             made = [scene for scene in self.scenes.values() if finish in (scene.surface, scene.wall)]
             made.sort(key=lambda scene: scene.surface != finish)
-            same = [scene for scene in made if place is None or (scene.kind, scene.surface) == (place.kind, finish)]
+            sure = None if place is None else (place.kind, place.far, finish)
+            same = [scene for scene in made if sure in (None, (scene.kind, scene.far, scene.surface))]
             if same:
                 place = same[0]
             elif place is not None:
