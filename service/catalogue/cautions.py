@@ -10,6 +10,7 @@ from pipeline.placement.facts import CutoutFacts
 from pipeline.placement.fit import leaves_place
 from pipeline.placement.place import Refusal, scene_report
 from pipeline.placement.plan import placed, shown
+from pipeline.scene.surfaces import painted
 from service.catalogue.catalogue import Catalogue
 from service.catalogue.effects import unused
 
@@ -47,6 +48,11 @@ def cautions(catalogue: Catalogue, asked: SwapOrder, spec: Spec) -> Iterator[Cau
         yield Caution("mood_in_words", text)
     for one in unused(asked, spec, refused=False):
         yield Caution(one.code, f"{one.message} (received {one.received}).")
+    rows = painted(spec) if spec.palette and spec.ground.composed else []
+    lost = [colour for colour in spec.palette if rows and colour not in {row.colour for row in rows if row.asked}]
+    if lost:
+        text = f"Nothing in {scene.name} is painted in {', '.join(lost)} with props={spec.dressing.props}"
+        yield Caution("colors_unused", f"{text}. Send props=few, or choose a scene with a wall.")
 
 
 def output_cautions(output: Output, preset: Preset) -> Iterator[Caution]:

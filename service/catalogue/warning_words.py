@@ -9,7 +9,7 @@ WORDS = {
     "scene_in_words": "The scene is in your own words, so Backdrop built the nearest scene.",
     "scene_lacks": "Your scene's words name things that Backdrop does not draw. A hub model can paint them.",
     "mood_in_words": "The mood is in your own words. Only a generator that reads prompts uses them.",
-    "colors_unused": "Your colours were not used, because this preset or scene has a background without colours.",
+    "colors_unused": "Some of your colours were not used: nothing in this preset or scene is painted in them.",
     "brand_unknown": "You have no brand with this name, so it changed nothing in this picture.",
     "low_confidence": "The cut-out is uncertain. Check the outline; a plainer backdrop or more light helps.",
     "transparent_material_suspected": "The product looks transparent. The old background may show through.",

@@ -23,7 +23,7 @@ const WARNED = {
     "Your own words describe the scene. Backdrop built the nearest scene. Choose a named one to know what you get.",
   scene_lacks: "Your own words name things that Backdrop does not draw. Leave them out, or choose a named scene.",
   mood_in_words: "Your own words describe the mood. The light may stay ordinary. Choose a named mood to set it.",
-  colors_unused: "Your colours were not used. This sales channel or scene has a background without colours.",
+  colors_unused: "Some of your colours were not used: nothing in this sales channel or scene is painted in them.",
   brand_unknown: "There is no brand of that name. It changed nothing in this picture. Choose one of your brands.",
   low_confidence:
     "The cut-out is uncertain. Check its outline. A plainer background, or more light on the product, helps.",

@@ -25,7 +25,7 @@ FOLDER = Path(__file__).parent / "golden"
 PICTURES: dict[str, tuple[str, str, tuple[str, ...], int, int]] = {
     "podium": ("podium", "calm", ("#e8d5c4", "#c96f4a", "#2f5d50"), 192, 192),
     "niche": ("arch_niche", "warm", (), 144, 256),
-    "window": ("window_light", "natural", (), 256, 144),
+    "window": ("sunlit_wall", "natural", (), 256, 144),
     "neon": ("neon", "moody", (), 192, 192),
     "sand": ("sand_dunes", "warm", (), 256, 144),
     "curtain": ("velvet_curtain", "dramatic", (), 144, 256),

@@ -176,6 +176,14 @@ def test_doubtful_input_is_a_warning(caller: Caller, changes: dict[str, Any], ex
     assert all(said in one["message"] for one in answer.json()["warnings"])
 
 
+def test_the_plan_names_the_colour_that_nothing_before_a_place_can_have(caller: Caller) -> None:
+    body = caller.body(scene_type="kitchen", dominant_colors=["#e8d9c5", "#7a8f6a"])
+    assert codes(dry(caller, body)) == []
+    answer = dry(caller, body, "dry_run=true&props=none")
+    assert codes(answer) == ["colors_unused"]
+    assert "Nothing in kitchen is painted in #7a8f6a" in answer.json()["warnings"][0]["message"]
+
+
 @pytest.mark.parametrize(
     ("stance", "suits", "scene", "said"),
     [
