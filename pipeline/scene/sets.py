@@ -14,7 +14,7 @@ from pipeline.geometry.solids import Solid
 from pipeline.geometry.walls import Floor, Recess, Sweep, Top, Wall
 from pipeline.scene.flat_lay import FlatLay
 from pipeline.scene.layout import FOCAL, Layout, Part, Role
-from pipeline.scene.rig import clear_of, shifted, through_leaves
+from pipeline.scene.rig import clear_of, leafy, shifted, through_leaves
 from pipeline.scene.staging import ALL, Staging
 
 #: Range of the wall's position, z in canvas heights, nearest and farthest.
@@ -249,14 +249,14 @@ class SetBuilder:
         light = shifted(self.empty.rig, self.empty.aspect / 2 - self.empty.foot[0], bottom - 0.5)
         # A soft light would blur leaf shadows away. The mood decides whether there are any, so that a caller's
         # softness moves no prop.
-        if self.spec.mood.softness <= SOFT and self.rng.random() < 0.4:
+        if self.rng.random() < 0.4 and self.spec.mood.softness <= SOFT and leafy(self.spec.mood):
             half = (right - left) / 2 + 0.04
             free = [(-half, -0.04, half, bottom - top + 0.04)]
             if self.empty.kept is not None:
                 (x, y), (from_x, from_y, to_x, to_y) = self.empty.foot, self.empty.kept
                 free.append((from_x - x, y - to_y, to_x - x, y - from_y))
-            leafy = through_leaves(light, self.empty.softness, free, self.rng)
-            light = leafy if self.empty.softness <= SOFT else light
+            dappled = through_leaves(light, self.empty.softness, free, self.rng)
+            light = dappled if self.empty.softness <= SOFT else light
         self.empty = replace(self.empty, horizon_y=0.5, top_down=True, rig=light)
         plane = Top(0.0, turn=float(self.rng.choice([0.0, np.pi / 2])))
         still = FlatLay(self.empty, self.plan, self.rng, self.spec.mood.props, MOST[self.spec.dressing.props])
