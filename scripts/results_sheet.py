@@ -44,7 +44,7 @@ RESULTS = (
     Result("bottle.jpg", "podium", "calm", ("#e8c7b8", "#f6efe4")),
     Result("dress.jpg", "flat_lay_linen", "natural", ("#cfd8df", "#f2efe8")),
     Result("headphones.jpg", "neon", "moody", (), stance="lying"),
-    Result("cactus.jpg", "window_light", "natural", ("#cfe3d4", "#efe6d8")),
+    Result("cactus.jpg", "window_light", "natural", ()),
     Result("cat.jpg", "evening_bokeh", "luxurious", ()),
     Result("mug.jpg", "color_blocks", "playful", ("#f6d365", "#e4572e", "#2e6f95")),
     Result("plant.jpg", "arch_niche", "warm", ("#e8d5c4", "#c9745b")),

@@ -29,7 +29,8 @@ def laid_out(
     size: tuple[int, int] = (240, 240), colours: int = 3, seed: int = 1, aspect: float = 0.8, softness: float = 0.5
 ) -> Layout:
     asked = spec("flatlay", palette=SIX[:colours], place=preset(size), seed=seed, softness=softness)
-    return compose(asked, *size, aspect)
+    leafy = replace(asked.mood, props=(*asked.mood.props, "potted_plant"))
+    return compose(replace(asked, mood=leafy), *size, aspect)
 
 
 def product_of(layout: Layout, width: int, height: int) -> tuple[slice, slice]:
