@@ -40,10 +40,10 @@ def main() -> None:
     for old in OUT.glob("*.webp"):
         old.unlink()
     for place in table["place"]:
-        for number, (panorama, yaw, metres) in enumerate(place["views"]):
+        for number, (panorama, yaw, metres, *down) in enumerate(place["views"]):
             name = f"{place['name']}_{number}"
             light = read(source / f"{panorama}_1k.hdr")
-            plate = view(light, yaw)
+            plate = view(light, yaw, *down)
             level = float(np.exp(np.log(plate[: UP_ROWS + 20] @ LUMINANCE + 1e-6).mean()))
             plate *= place["key"] / level
             save(plate, OUT / f"{name}.webp")
@@ -69,11 +69,14 @@ def read(path: Path) -> Light:
     return np.asarray(np.minimum(light, BRIGHTEST * float((light @ LUMINANCE).mean())), np.float64)
 
 
-def view(light: Light, yaw: float) -> Light:
-    """Return the perspective view of a panorama in a direction: rows from the tangent UP to -DOWN, ±SIDE across."""
+def view(light: Light, yaw: float, down: float = 0.0) -> Light:
+    """Return the perspective view of a panorama in a direction: rows from the tangent UP to -DOWN, ±SIDE across.
+
+    All rows are `down` lower, a tangent too, to show what stands on the floor.
+    """
     height, width = light.shape[:2]
     x = np.linspace(-SIDE, SIDE, round(2 * SIDE * SCALE), endpoint=False) + 0.5 / SCALE
-    y = np.linspace(UP, -DOWN, round((UP + DOWN) * SCALE), endpoint=False) - 0.5 / SCALE
+    y = -down + np.linspace(UP, -DOWN, round((UP + DOWN) * SCALE), endpoint=False) - 0.5 / SCALE
     across, up = np.meshgrid(x, y)
     column = (np.arctan(across) + np.radians(yaw)) / (2 * np.pi) * width + width / 2 - 0.5
     row = (0.5 - np.arctan2(up, np.hypot(across, 1)) / np.pi) * height - 0.5
