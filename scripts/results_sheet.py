@@ -41,12 +41,12 @@ class Result:
 
 #: In reading order. Clothes are on flat lays: in other scenes they would hang in the air.
 RESULTS = (
-    Result("bottle.jpg", "podium", "calm", ("#e8c7b8", "#f6efe4")),
+    Result("bottle.jpg", "bathroom", "calm", ("#f6efe4", "#e8c7b8")),
     Result("dress.jpg", "flat_lay_linen", "natural", ("#cfd8df", "#f2efe8")),
-    Result("headphones.jpg", "neon", "moody", (), stance="lying"),
+    Result("headphones.jpg", "velvet_curtain", "luxurious", (), stance="lying"),
     Result("cactus.jpg", "window_light", "natural", ()),
     Result("cat.jpg", "evening_bokeh", "luxurious", ()),
-    Result("mug.jpg", "color_blocks", "playful", ("#f6d365", "#e4572e", "#2e6f95")),
+    Result("mug.jpg", "kitchen", "fresh", ("#f6d365", "#2e6f95")),
     Result("plant.jpg", "arch_niche", "warm", ("#e8d5c4", "#c9745b")),
     Result("slides.jpg", "flat_lay_terrazzo", "fresh", ("#f4d9e0", "#e6e1d8", "#d98a9c")),
 )

@@ -19,8 +19,9 @@ Point = tuple[float, float, float]
 LEAFY = 0.045
 
 
-#: Least height of a place's light, and how far behind the product it may be: parts of its direction, before scaling.
-RISE, BEHIND = 0.5, -0.2
+#: Least height of a place's light, and how far before the product at least: parts of its direction, before scaling.
+#: Lit from behind, props would show their shaded sides, and none of the asked colours.
+RISE, BEFORE = 0.5, 0.25
 
 
 #: Softness of the lamp of a caller's shadow; other shadows keep the scene's lamp.
@@ -79,8 +80,7 @@ def rig(
     direction = np.array([np.sin(lean), rise + 0.3 * np.cos(lean), 0.62 + 0.2 * rng.random()])
     if place is not None:
         x, y, z = place[0].way
-        # A window behind the product lights it from above too, or its front would be black in the photo.
-        direction = np.array([-x if place[1] else x, max(y, RISE), max(z, BEHIND)])
+        direction = np.array([-x if place[1] else x, max(y, RISE), max(z, BEFORE)])
     direction /= np.linalg.norm(direction)
     if shadow.shadow_direction is not None:
         direction = lamp_way(shadow.shadow_direction, float(np.rad2deg(np.arcsin(direction[1]))))

@@ -167,7 +167,9 @@ class SetBuilder:
         if self.furnished:
             staging.props()
         wall, floor = self._wall_and_floor(level)
-        return self._with(wall, replace(floor, gloss=0.7), *self._tubes(tube, level), *_lacquered(staging.parts))
+        return self._with(
+            wall, replace(floor, gloss=0.7), *self._tubes(tube, level), *_lacquered(staging.parts, "concrete")
+        )
 
     def _tubes(self, slot: int, level: float) -> list[Part]:
         left, top, right, bottom = self.empty.product
@@ -304,5 +306,5 @@ class SetBuilder:
         return replace(self.empty, parts=tuple(parts))
 
 
-def _lacquered(parts: list[Part]) -> list[Part]:
-    return [replace(part, polish=LACQUER) if part.role == "stand" else part for part in parts]
+def _lacquered(parts: list[Part], finish: Finish = "plain") -> list[Part]:
+    return [replace(part, polish=LACQUER, finish=finish) if part.role == "stand" else part for part in parts]
