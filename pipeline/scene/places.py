@@ -27,6 +27,8 @@ ASIDE = 0.15
 TINT, MOST_TINT, LIFT, MOST_LIFT = 0.3, 1.16, 0.25, 1.3
 #: Radius of the disc of a far point of light, in canvas heights: at a depth of field of 0, and what 1 adds.
 SOFT, SOFTER = 0.018, 0.012
+#: Factor of that radius at night, where larger discs of lamps are the picture.
+WIDE = 1.5
 #: Distance of the product from the camera, in metres, as for a small thing on a table.
 FOCUS = 1.1
 #: Canvas heights by which a seed moves the view to either side.
@@ -95,7 +97,7 @@ def view_of(
         gain = gain * np.clip(bright**LIFT, 1 / MOST_LIFT, MOST_LIFT)
     # Nearer things are less out of focus: the disc's radius is proportional to 1 - focus / distance.
     blur = (SOFT + SOFTER * mood.depth_of_field) * (1 - FOCUS / found.metres)
-    blur *= 2 if calm else 1
+    blur *= (2 if calm else 1) * (WIDE if found.place == "lights" else 1)
     shift = float(rng.uniform(-SHIFT, SHIFT))
     red, green, blue = (round(float(one), 4) for one in gain)
     return View(found.name, flipped, shift, (red, green, blue), blur)

@@ -46,6 +46,9 @@ def main() -> None:
             plate = view(light, yaw, *down)
             level = float(np.exp(np.log(plate[: UP_ROWS + 20] @ LUMINANCE + 1e-6).mean()))
             plate *= place["key"] / level
+            # Lamps that the panorama's exposure left as small spots still make discs.
+            bright = np.clip((plate @ LUMINANCE / place["key"] - 6) / 10, 0, 1)[..., None]
+            plate *= 1 + (place.get("lamps", 1.0) - 1) * bright
             save(plate, OUT / f"{name}.webp")
             mean = plate[: UP_ROWS + 20].reshape(-1, 3).clip(0, 1).mean(0)
             rows.append(
