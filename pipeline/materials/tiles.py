@@ -49,7 +49,7 @@ FINE = 2048
 #: Boards of a wooden table across a tile.
 BOARDS = 8
 #: Tiles that are kept decoded: of 1 MiB each, or 4 MiB for pictures of more than 1,200 rows.
-KEPT = 8
+KEPT = 12
 
 Codes = NDArray[np.uint8]
 

@@ -29,7 +29,7 @@ FOLDER = Path(__file__).parents[2] / "pipeline" / "assets" / "tiles"
 #: Boards across a tile of wood: `pipeline.materials.tiles` lays them in another order for each seed.
 BOARDS = 8
 #: Terrazzo's classes of chips: radius, and number of places tried.
-CHIPS = ((0.034, 110), (0.019, 700), (0.0095, 4200), (0.0045, 9000))
+CHIPS = ((0.034, 110), (0.019, 700), (0.0095, 4200), (0.0045, 8000))
 #: Threads of linen across a tile: even, so that the weave tiles.
 THREADS = 384
 
@@ -105,13 +105,13 @@ def calacatta(rng: Rng) -> Field:
     angle = 0.9
     clouds, drift = noise(rng, 2.2, 2, stretch=1.8, angle=angle), noise(rng, 2.6, 1.5, stretch=1.5, angle=angle)
     jag = 0.035 * noise(rng, 1.9, 12) + 0.012 * noise(rng, 1.5, 60)
-    strong = cracks(rng, 2.6, 1.4, 2.6, angle)
+    strong = cracks(rng, 2.6, 2.0, 2.6, angle)
     fine = cracks(rng, 2.4, 6, 2.0, angle + 0.4)
     near = np.exp(-strong / 0.35)
-    force = smoothstep(drift, -1.2, 0.9)
+    force = smoothstep(drift, -1.6, 0.8)
     core = force * np.exp(-np.abs(strong + jag * near) / (0.07 * force + 0.01))
     feather = near * smoothstep(noise(rng, 1.6, 9, stretch=5, angle=angle), -0.6, 1.6) * force
-    thin = line(fine + 0.3 * jag, 0.04) * np.clip(near + 0.25 * smoothstep(clouds, 0, 1.6), 0, 1)
+    thin = line(fine + 0.3 * jag, 0.04) * np.clip(near + 0.5 * smoothstep(clouds, -0.5, 1.4), 0, 1)
     crystals = 0.006 * noise(rng, 0.8, 250)
     return np.exp(-0.5 * core - 0.3 * feather - 0.2 * thin - 0.022 * clouds + crystals)
 
@@ -304,17 +304,23 @@ def terrazzo(rng: Rng) -> Image.Image:
     ring = ring @ spin * radii[:, None, None] + middles[:, None]
     levels = np.array([0.45, 0.6, 0.74, 0.87, 1.1, 1.15])[:, None, None] * rng.normal(1, 0.03, (6, 10, 1))
     hue = rng.normal(0, 0.04, (6, 10, 1)) * [1, 0.15, -1.2] + rng.normal(0, 0.008, (6, 10, 3))
-    dust = np.array([0.8, 0.9, 1.1, 1.2])[:, None] * np.ones(3)
+    dust = np.array([0.978, 1.022, 0.82, 0.9, 1.1, 1.18])[:, None] * np.ones(3)
     tones = np.array([0.94, 1, 1.06] * 2)[:, None] * np.ones(3)
     table = np.ones((256, 3))
-    table[1:5], table[5:65], table[ACCENT : ACCENT + 6] = dust, (levels * (1 + hue)).reshape(60, 3), tones
+    table[1:7], table[7:67], table[ACCENT : ACCENT + 6] = dust, (levels * (1 + hue)).reshape(60, 3), tones
     index = np.zeros((N, N), np.uint8)
-    specks = noise(rng, 1.6, 260)
-    for code, (low, high) in enumerate(((-9, -2.6), (-2.6, -2.1), (2.1, 2.6), (2.6, 9)), 1):
-        index[(specks > low) & (specks <= high)] = code
+    veil, specks = noise(rng, 4.0, 16), noise(rng, 1.6, 260)
+    for code, (field, low, high) in enumerate(
+        (
+            *((veil, low, high) for low, high in ((-9, -0.6), (0.6, 9))),
+            *((specks, low, high) for low, high in ((-9, -2.7), (-2.7, -2.25), (2.25, 2.7), (2.7, 9))),
+        ),
+        1,
+    ):
+        index[(field > low) & (field <= high)] = code
     picture = Image.fromarray(index)
     pen = ImageDraw.Draw(picture)
-    fills = np.where(rng.random(count) < 0.25, ACCENT + rng.integers(0, 6, count), 5 + rng.integers(0, 60, count))
+    fills = np.where(rng.random(count) < 0.25, ACCENT + rng.integers(0, 6, count), 7 + rng.integers(0, 60, count))
     for outline, fill in zip(ring, fills.tolist(), strict=True):
         for dx in (-TILE, 0, TILE):
             for dy in (-TILE, 0, TILE):
