@@ -1,6 +1,5 @@
 """A texture's pyramid of means (mipmap), for lookups by pixels of any size on the surface."""
 
-from collections.abc import Callable
 from functools import partial
 from itertools import pairwise
 
@@ -9,13 +8,12 @@ from numpy.typing import NDArray
 
 from pipeline.core.parallel import by_rows
 from pipeline.geometry.ray import Field
-from pipeline.kernels.texture.texels import coded, halved, textured
-from pipeline.materials.noise import TILE
+from pipeline.kernels.texture.texels import halved, looked_up, textured
 
+#: Canvas heights that a square tile covers.
+TILE = 1.6
 #: The greatest code of a factor.
 CODES = 65535
-#: The default maximum of a finish's factors, before contrast is applied.
-MOST = 1.7
 
 
 class Pyramid:
@@ -29,6 +27,8 @@ class Pyramid:
         sides = [n >> level for level in range(n.bit_length())]
         #: Offset of each level in a channel's texels.
         self._starts: NDArray[np.int64] = np.concatenate([[0], np.cumsum(np.square(sides[:-1]))]).astype(np.int64)
+        #: From a place in canvas heights to tiles: 2×3, a turn and a shift.
+        self.way: Field = np.array([[1 / TILE, 0, 0], [0, 1 / TILE, 0]], np.float32)
         #: Factor of each channel's texels at lookup.
         self.scales: Field = np.ones(channels, np.float32)
         self._texels: NDArray[np.uint16] = np.empty((channels, int(self._starts[-1]) + 1), np.uint16)
@@ -60,30 +60,25 @@ class Pyramid:
         n = len(self.levels[0][0])
         u, v = (np.ascontiguousarray(axis, np.float32) for axis in place)
         textured(
-            self._texels, self.scales, self._starts, n, np.float32(1 / TILE), u, v, part, index, depth,
-            np.float32(pixel * n / TILE), left, out,
+            self._texels, self.scales, self._starts, n, self.way, u, v, part, index, depth,
+            np.float32(pixel * n * np.hypot(*self.way[0, :2])), left, out,
         )  # fmt: skip
 
 
-def filled(
-    channels: int,
-    n: int,
-    work: Callable[[int, int, list[Field]], None],
-    contrast: float = 1.0,
-    most: float = MOST,
-) -> Pyramid:
-    """Return a pyramid of mean 1 per channel, whose n×n texels `work(top, bottom, strips)` writes.
-
-    `work` writes rows top..bottom into the `strips` of each channel, on any thread: factors of at most `most`.
-    `contrast` is their exponent.
-    """
-    out, per_code = Pyramid(channels, n), np.float32(CODES / most**contrast)
+def filled(codes: NDArray[np.uint8], factors: Field, n: int) -> Pyramid:
+    """Return a pyramid of mean 1 per channel of a tile: m×m codes, m at least n, and channels×256 factors of them."""
+    times = codes.shape[0] // n
+    tables = np.rint(factors * (CODES / factors.max())).astype(np.uint16)
+    out = Pyramid(len(tables), n)
 
     def fill(top: int, bottom: int) -> None:
-        strips = list(np.empty((channels, bottom - top, n), np.float32))
-        work(top, bottom, strips)
-        for plane, strip in zip(out.levels[0], strips, strict=True):
-            coded(strip, np.float32(contrast), per_code, plane[top:bottom])
+        for table, plane in zip(tables, out.levels[0], strict=True):
+            strip = np.empty((times * (bottom - top), codes.shape[1]), np.uint16)
+            looked_up(codes[times * top : times * bottom], table, strip)
+            while strip.shape[1] > n:
+                fine, strip = strip, np.empty((strip.shape[0] // 2, strip.shape[1] // 2), np.uint16)
+                halved(fine, strip, 0, strip.shape[0])
+            plane[top:bottom] = strip
 
     by_rows(n, fill)
     for finer, coarser in pairwise(out.levels):

@@ -10,7 +10,7 @@ from pipeline.core.parallel import together
 from pipeline.core.spec import Finish
 from pipeline.materials.appearance import Appearance, appearance
 from pipeline.materials.pyramid import Pyramid
-from pipeline.materials.textures import swatch
+from pipeline.materials.tiles import swatch
 from pipeline.scene.layout import Layout
 
 #: Texels across a swatch, and across a swatch for an image of more rows than FINE_FROM.
@@ -50,23 +50,17 @@ class Swatches:
         """Release the swatches."""
         self._layout, self._kept = None, []
 
-    def _made(self, finish: Finish, shown: Appearance, seed: int, index: int, small: bool) -> Pyramid | None:
-        return swatch(finish, np.random.default_rng([seed, index]), self._n // 2 if small else self._n, shown)
+    def _made(self, finish: Finish, shown: Appearance, seed: int, index: int) -> Pyramid | None:
+        return swatch(finish, np.random.default_rng([seed, index]), self._n, shown)
 
 
-def _keys(layout: Layout) -> list[tuple[Finish, Appearance, int, int, bool]]:
-    """Return the keys of the parts' swatches; the last item is whether half as many texels across suffice.
-
-    Small props reuse another part's swatch if possible. A swatch that only props use is coarser.
-    """
-    keys: list[tuple[Finish, Appearance, int, int, bool]] = []
+def _keys(layout: Layout) -> list[tuple[Finish, Appearance, int, int]]:
+    """Return the keys of the parts' swatches. Small props reuse another part's swatch if possible."""
+    keys: list[tuple[Finish, Appearance, int, int]] = []
     first: dict[tuple[Finish, bool], tuple[Appearance, int]] = {}
     for index, part in enumerate(layout.parts):
         finish: Finish = "plain" if part.glow else part.finish
         own = Appearance() if finish == "plain" else appearance(layout, part)
         shown, source = first.setdefault((finish, own.dark), (own, index))
-        if part.role == "prop":
-            keys.append((finish, shown, layout.seed, source, layout.parts[source].role == "prop"))
-        else:
-            keys.append((finish, own, layout.seed, index, False))
+        keys.append((finish, shown, layout.seed, source) if part.role == "prop" else (finish, own, layout.seed, index))
     return keys

@@ -167,7 +167,7 @@ def thumbnails() -> None:
 
 
 @main.command()
-@click.option("--beside", is_flag=True, help="Compile a third of them, in parallel to this command without the option.")
+@click.option("--beside", is_flag=True, help="Compile some of them, in parallel to this command without the option.")
 def kernels(beside: bool) -> None:
     """Compile the kernels for this processor. Does nothing if neither code nor processor has changed."""
     from service.worker.kernels import compile_beside, compile_kernels

@@ -10,17 +10,15 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from itertools import cycle
 from pathlib import Path
-from typing import Literal, get_args
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
 from pipeline.core.networks import Capabilities, FunctionSegmenter, Generator, Networks, Painted, PaintRequest
-from pipeline.core.spec import Finish, Limits, Spec
+from pipeline.core.spec import Limits, Spec
 from pipeline.kernels import cache
-from pipeline.materials.appearance import Appearance
-from pipeline.materials.textures import swatch
 from pipeline.swap import swap
 from service.catalogue.catalogue import load_catalogue
 from service.settings import Settings
@@ -58,14 +56,11 @@ def compile_kernels(settings: Settings, say: Callable[[str], None]) -> bool:
 def compile_beside(settings: Settings) -> None:
     """Compile and keep the kernels that cast no rays, in parallel to another process with `compile_kernels`.
 
-    These are the kernels of white pictures and of all finishes' swatches, a third of the work.
+    These are the kernels of white pictures.
     """
     use_kept_kernels(settings)
     if cache.is_complete(_state()):
         return
-    for finish in get_args(Finish):
-        for dark in (False, True):
-            swatch(finish, np.random.default_rng(1), _SIDE, Appearance(dark=dark))
     for spec, photo, networks in _places():
         if spec.plain is not None:
             swap(photo, spec, networks, limits=Limits(), clock=time.perf_counter)

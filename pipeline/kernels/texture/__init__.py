@@ -1,1 +1,1 @@
-"""Kernels of textures: noise, finishes, lights out of focus, and texture lookup."""
+"""Kernels of textures: lights out of focus, and texture lookup."""

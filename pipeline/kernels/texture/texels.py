@@ -7,7 +7,6 @@ texel's centre is at (i + 0.5) texels, so that the levels agree; the texture til
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.kernels.colour.exponentials import power
 from pipeline.kernels.jit import colour_kernel, inlined_colour
 
 Field = NDArray[np.float32]
@@ -19,21 +18,17 @@ Starts = NDArray[np.int64]
 #: Pixels of a row looked up at once, so that the texels around a block of rows stay in the processor's cache.
 _BLOCK = 128
 
-_ZERO, _HALF, _ONE, _MOST = np.float32(0), np.float32(0.5), np.float32(1), np.float32(65535)
+_ZERO, _HALF, _ONE = np.float32(0), np.float32(0.5), np.float32(1)
 # log2 of 1 + t, t from 0 to 1, as t × polynomial: maximum error 3e-4, exact at both ends.
 _L0, _L1, _L2, _L3 = (np.float32(c) for c in (1.44102163, -0.68539585, 0.32763287, -0.08325865))
 
 
 @colour_kernel
-def coded(factors: Field, exponent: np.float32, per_code: np.float32, out: Texels) -> None:
-    """Raise rows×n positive factors to a power, which sets their contrast, in place; write them × `per_code`."""
-    for y in range(factors.shape[0]):
-        row, codes = factors[y], out[y]
-        if exponent != _ONE:
-            for x in range(row.size):
-                row[x] = power(row[x], exponent)
-        for x in range(row.size):
-            codes[x] = np.uint16(np.int32(min(max(row[x] * per_code + _HALF, _ZERO), _MOST)))
+def looked_up(codes: NDArray[np.uint8], table: Texels, out: Texels) -> None:
+    """Write the values of a table of 256 at rows×n codes."""
+    for y in range(codes.shape[0]):
+        for x in range(codes.shape[1]):
+            out[y, x] = table[codes[y, x]]
 
 
 @colour_kernel
@@ -86,7 +81,7 @@ def textured(
     scales: Field,
     starts: Starts,
     n: int,
-    per_unit: np.float32,
+    way: Field,
     u: Field,
     v: Field,
     part: Parts,
@@ -99,12 +94,13 @@ def textured(
     """Multiply a texture, by trilinear lookup, onto the pixels of one part in a strip of rows of linear RGB.
 
     `pyramid` is (1 or 3)×texels, and `scales` (1 or 3) are its multipliers. `starts` are the offsets of its levels, of
-    which the first is n×n. `u` and `v` (rows×w) are places in canvas heights, of the columns from `left` on; `per_unit`
-    is tiles per canvas height. `part` and `depth` (rows×W) and `out` (rows×W×3) are whole rows. A pixel of the part
-    `index` covers depth × `ratio` texels. Trilinear: Williams, "Pyramidal parametrics", 1983.
+    which the first is n×n. `u` and `v` (rows×w) are places in canvas heights, of the columns from `left` on. `way`
+    (2×3) turns and shifts them to places in tiles. `part` and `depth` (rows×W) and `out` (rows×W×3) are whole rows. A
+    pixel of the part `index` covers depth × `ratio` texels. Trilinear: Williams, "Pyramidal parametrics", 1983.
     """
     channels = pyramid.shape[0]
-    factor = np.empty(_BLOCK, np.float32)
+    a, b, c, d, e, f = way[0, 0], way[0, 1], way[0, 2], way[1, 0], way[1, 1], way[1, 2]
+    across, down, factor = np.empty(_BLOCK, np.float32), np.empty(_BLOCK, np.float32), np.empty(_BLOCK, np.float32)
     for start in range(0, u.shape[1], _BLOCK):
         columns = slice(start, min(start + _BLOCK, u.shape[1]))
         for y in range(u.shape[0]):
@@ -117,14 +113,17 @@ def textured(
                 seen += mine
             if seen == 0:
                 continue
+            for x in range(us.size):
+                across[x] = a * us[x] + b * vs[x] + c
+                down[x] = d * us[x] + e * vs[x] + f
             for channel in range(channels):
                 texels, scale = pyramid[channel], scales[channel]
                 if farthest * ratio <= _ONE:
                     for x in range(us.size):
-                        factor[x] = _bilinear(texels, 0, n, us[x] * per_unit, vs[x] * per_unit)
+                        factor[x] = _bilinear(texels, 0, n, across[x], down[x])
                 else:
                     for x in range(us.size):
-                        factor[x] = _trilinear(texels, starts, n, us[x] * per_unit, vs[x] * per_unit, depths[x] * ratio)
+                        factor[x] = _trilinear(texels, starts, n, across[x], down[x], depths[x] * ratio)
                 if channels == 3:
                     for x in range(us.size):
                         pixels[x, channel] *= factor[x] * scale if parts[x] == index else _ONE

@@ -45,7 +45,3 @@ def test_small_things_of_one_stone_are_cut_from_one_slab(layout: Layout) -> None
     assert floor is not wall
     assert one is other
     assert cloth is floor
-    assert floor is not None
-    assert one is not None
-    # a slab for small things alone needs half the texels
-    assert one.texture[0].shape[0] == floor.texture[0].shape[0] // 2

@@ -1,26 +1,20 @@
-"""Finishes: they tile, keep the asked colour, repeat with their seed, and do not shimmer from afar.
-
-`python -m tests.pipeline.materials.test_textures` makes the golden pictures again. Look at them before you commit them.
-"""
+"""Finishes: they tile, keep the asked colour, repeat with their seed, and do not shimmer from afar."""
 
 from dataclasses import replace
 from functools import cache
-from pathlib import Path
+from importlib.resources import files
 from typing import get_args
 
 import numpy as np
 import pytest
-from numpy.typing import NDArray
-from PIL import Image
 
 from pipeline.colour.spaces import linear_to_srgb, srgb_to_lab
 from pipeline.core.spec import Finish
 from pipeline.geometry.ray import Field
 from pipeline.geometry.walls import Wall
 from pipeline.materials.appearance import Appearance, appearance
-from pipeline.materials.noise import TILE, noise
-from pipeline.materials.pyramid import Pyramid
-from pipeline.materials.textures import swatch
+from pipeline.materials.pyramid import TILE, Pyramid, filled
+from pipeline.materials.tiles import RANGES, swatch
 from pipeline.scene.composition import compose
 from pipeline.scene.layout import Layout, Part
 from tests.lanes import rest_in_gate
@@ -30,8 +24,6 @@ from tests.support.still_life import spec
 SMALL: list[Finish] = ["linen", "stone", "page", "leaf"]
 TEXTURED: list[Finish] = [finish for finish in get_args(Finish) if finish not in ("plain", *SMALL)]
 STONE: list[Finish] = ["marble", "terrazzo"]
-#: Corners of swatches that were reviewed and accepted.
-GOLDEN = Path(__file__).with_name("golden")
 #: The smallest spread of lightness, CIELAB, of a finish in a thumbnail: one just noticeable step to both sides.
 SEEN = 1.2
 
@@ -41,6 +33,13 @@ def sampled(finish: Finish, n: int = 512, seed: int = 1, *, dark: bool = False) 
     pyramid = swatch(finish, np.random.default_rng(seed), n, Appearance(dark=dark))
     assert pyramid is not None
     return pyramid
+
+
+@cache
+def chequered(n: int = 64) -> Pyramid:
+    """Return a pyramid of random factors whose texels begin at the origin."""
+    codes = np.random.default_rng(1).integers(0, 256, (n, n), np.uint8)
+    return filled(codes, np.stack([np.linspace(0.5, 1.5, 256), np.linspace(1, 0.2, 256), np.ones(256)]), n)
 
 
 def made(finish: Finish, n: int = 512, seed: int = 1, *, dark: bool = False) -> Field:
@@ -63,12 +62,6 @@ def one_part(finish: Finish, colour: Field) -> Layout:
     return replace(layout, colours=(colour,) * len(layout.colours), parts=(Part(Wall(-1.0), 0, "wall", finish),))
 
 
-def small_picture(finish: Finish, *, dark: bool) -> NDArray[np.uint8]:
-    """Return a corner of a swatch, 64×64×3 codes: a factor of 1 is a code of 100."""
-    corner = np.broadcast_to(made(finish, 256, dark=dark)[:64, :64], (64, 64, 3))
-    return np.rint(np.clip(corner * 100, 0, 255)).astype(np.uint8)
-
-
 def halved(texture: Field, times: int) -> Field:
     for _ in range(times):
         n = texture.shape[0] // 2
@@ -83,20 +76,12 @@ def test_plain_has_no_texture() -> None:
 @pytest.mark.parametrize("seed", rest_in_gate([1, 2, 3]))
 @pytest.mark.parametrize("finish", TEXTURED)
 def test_a_finish_keeps_the_asked_colour_and_does_not_compete_with_the_product(finish: Finish, seed: int) -> None:
-    flat = made(finish, seed=seed).reshape(512 * 512, -1)
+    texels = made(finish, seed=seed)
+    flat = texels.reshape(-1, texels.shape[2])
     np.testing.assert_allclose(flat.mean(0), 1, atol=0.01)
     np.testing.assert_allclose(np.median(flat, 0), 1, atol=0.06)
     assert np.all(flat.std(0) > 0.01)
     assert np.all(flat.std(0) < 0.2)
-
-
-@pytest.mark.parametrize(("finish", "dark"), [*((one, False) for one in [*TEXTURED, *SMALL]), ("marble", True)])
-def test_a_finish_matches_its_golden_picture(finish: Finish, dark: bool) -> None:
-    golden = np.asarray(Image.open(GOLDEN / f"{finish}{'_dark' * dark}.png"), int)
-    away = np.abs(small_picture(finish, dark=dark).astype(int) - golden)
-    # Another processor's last bits may move a place by a code.
-    assert away.mean() < 0.2
-    assert (away > 2).mean() < 0.001
 
 
 @pytest.mark.parametrize("level", rest_in_gate([0.03, 0.4, 0.8]))
@@ -114,18 +99,22 @@ def test_a_finish_is_visible_in_a_thumbnail_of_300_pixels_in_pale_mid_and_dark_c
     assert lightness.std() > SEEN
 
 
-@pytest.mark.parametrize("finish", ["plaster", "fabric"])
-def test_the_relief_is_lit_from_the_key_light(finish: Finish) -> None:
-    def lit_from(angle: float) -> Field:
-        pyramid = swatch(finish, np.random.default_rng(1), 512, Appearance(light_angle=angle, upright=False))
+@pytest.mark.parametrize("light", [0.2, 1.5, 2.9, 4.4, 5.6])
+@pytest.mark.parametrize(("finish", "baked", "away"), [("plaster", 0.0, 0.01), ("fabric", np.pi / 8, np.pi / 8 + 0.01)])
+def test_the_relief_is_turned_to_the_key_light(finish: Finish, baked: float, away: float, light: float) -> None:
+    for seed in range(4):
+        pyramid = swatch(finish, np.random.default_rng(seed), 64, Appearance(light_angle=light))
         assert pyramid is not None
-        # Broad enough that no thread is seen.
-        return halved(pyramid.texture[0], 3).ravel()
+        x, y = pyramid.way[:, :2] @ [np.cos(light), np.sin(light)] * TILE
+        assert np.hypot(x, y) == pytest.approx(1, abs=1e-5)
+        assert np.cos(np.arctan2(y, x) - baked) > np.cos(away), "the light comes from where it came from at the bake"
 
-    left, right = lit_from(np.pi), lit_from(0.0)
-    unlit = (left + right) / 2
-    assert np.corrcoef(left - unlit, right - unlit)[0, 1] < -0.9
-    assert (left - unlit).std() > 0.6 * unlit.std()
+
+def test_seeds_show_other_stretches_of_a_finish() -> None:
+    ways = [sampled("marble", 64, seed).way for seed in range(1, 5)]
+    assert len({way.tobytes() for way in ways}) == 4
+    wood = [made("wood", 64, seed) for seed in range(1, 5)]
+    assert all(np.abs(one - wood[0]).mean() > 0.01 for one in wood[1:])
 
 
 def test_an_upright_concrete_wall_has_its_tie_holes() -> None:
@@ -134,9 +123,8 @@ def test_an_upright_concrete_wall_has_its_tie_holes() -> None:
     )
     assert standing is not None
     assert lying is not None
-    ratio = standing.texture[0] / lying.texture[0]
-    assert ratio.min() < 0.7
-    assert np.median(ratio) == pytest.approx(1, abs=0.02)
+    holes = [int((one.texture[0] < 0.75).sum()) for one in (standing, lying)]
+    assert holes[0] > 2 * holes[1]
 
 
 def test_terrazzo_has_chips_in_the_other_colours_of_the_scene() -> None:
@@ -186,17 +174,8 @@ def test_a_larger_swatch_shows_the_same_pattern_finer(finish: Finish) -> None:
     assert np.corrcoef(small.ravel(), large.ravel())[0, 1] > 0.9
 
 
-def test_noise_has_unit_variance_and_zero_mean() -> None:
-    for stretch, light_angle in ((1.0, None), (8.0, None), (3.0, 1.0)):
-        field = noise(
-            np.random.default_rng(2), 512, 1.5, 4, stretch=stretch, angle=0.4, light_angle=light_angle, grid=512
-        )
-        assert field.std() == pytest.approx(1, abs=0.01)
-        assert field.mean() == pytest.approx(0, abs=1e-3)
-
-
 def test_texels_are_read_at_their_centres_and_again_one_tile_further() -> None:
-    pyramid = sampled("terrazzo", 64)
+    pyramid = chequered()
     centres = (np.arange(64, dtype=np.float32) + 0.5) * np.float32(TILE / 64)
     v, u = (axis.ravel() for axis in np.meshgrid(centres, centres, indexing="ij"))
     texels = np.stack(pyramid.texture, -1).reshape(-1, 3)
@@ -207,8 +186,8 @@ def test_texels_are_read_at_their_centres_and_again_one_tile_further() -> None:
 def test_a_footprint_of_two_texels_reads_the_means_of_four() -> None:
     centres = (np.arange(32, dtype=np.float32) + 0.5) * np.float32(TILE / 32)
     v, u = (axis.ravel() for axis in np.meshgrid(centres, centres, indexing="ij"))
-    expected = halved(made("terrazzo", 64), 1).reshape(-1, 3)
-    np.testing.assert_allclose(mapped(sampled("terrazzo", 64), u, v, 2 * TILE / 64), expected, atol=1e-4)
+    expected = halved(np.stack(chequered().texture, -1), 1).reshape(-1, 3)
+    np.testing.assert_allclose(mapped(chequered(), u, v, 2 * TILE / 64), expected, atol=1e-4)
 
 
 @pytest.mark.parametrize("finish", TEXTURED)
@@ -221,24 +200,24 @@ def test_a_larger_footprint_makes_a_calmer_surface(finish: Finish) -> None:
 
 def test_a_footprint_beyond_the_tile_reads_its_mean() -> None:
     u = np.linspace(0, 5, 50, dtype=np.float32)
-    np.testing.assert_allclose(mapped(sampled("terrazzo", 64), u, u, 100.0), 1, atol=1e-4)
+    np.testing.assert_allclose(mapped(chequered(), u, u, 100.0), 1, atol=1e-4)
 
 
 def test_only_the_pixels_of_the_part_are_multiplied() -> None:
     out, part = np.ones((4, 6, 3), np.float32), np.zeros((4, 6), np.uint16)
     part[1:3, 2:5] = 3
     place = np.full((4, 4), TILE / 2, np.float32)
-    sampled("terrazzo", 64).multiply(out, part, 3, (place, place), 1, np.ones((4, 6), np.float32), 0.1)
+    chequered().multiply(out, part, 3, (place, place), 1, np.ones((4, 6), np.float32), 0.1)
     np.testing.assert_array_equal((out != 1).any(-1), part == 3)
 
 
-def main() -> None:
-    """Make the golden corners again."""
-    GOLDEN.mkdir(exist_ok=True)
-    for finish in [*TEXTURED, *SMALL]:
-        Image.fromarray(small_picture(finish, dark=False)).save(GOLDEN / f"{finish}.png")
-    Image.fromarray(small_picture("marble", dark=True)).save(GOLDEN / "marble_dark.png")
-
-
-if __name__ == "__main__":
-    main()
+def test_every_tile_is_small_and_has_an_author_and_a_licence() -> None:
+    folder = files("pipeline").joinpath("assets", "tiles")
+    rows = folder.joinpath("README.md").read_text("utf-8").splitlines()
+    for path in folder.iterdir():
+        if not path.name.endswith(".md"):
+            size = len(path.read_bytes())
+            (row,) = (line for line in rows if line.startswith(f"| `{path.name}` |"))
+            assert row.endswith(f"| {size:,} |")
+            assert size <= 400_000
+            assert path.name.partition(".")[0] in RANGES
