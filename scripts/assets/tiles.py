@@ -116,54 +116,6 @@ def calacatta(rng: Rng) -> Field:
     return np.exp(-0.5 * core - 0.3 * feather - 0.2 * thin - 0.022 * clouds + crystals)
 
 
-def wood(
-    rng: Rng,
-    *,
-    ring: tuple[float, float],
-    pith: tuple[float, float],
-    pores: float,
-    knots: float,
-    late: float,
-    streaks: float,
-) -> Field:
-    """Return boards along x, each with one butt joint, sawn lengthwise from logs: rings around a pith at an angle.
-
-    `ring` and `pith` are the least and the most: the width of a ring, and the pith's distance from the board's middle.
-    `pores`, `knots` (per board), `late` and `streaks` are strengths of pores, knots, late wood, and dark heartwood.
-    """
-    width, rows = TILE / BOARDS, N // BOARDS
-    bend, fibre = noise(rng, 2.2, 2.5, stretch=4), noise(rng, 1.3, 40, stretch=14)
-    pore, tone = noise(rng, 2.0, 200, stretch=22), noise(rng, 1.5, 3, stretch=8)
-    heart = noise(rng, 2.0, 6, stretch=14)
-    lates = rng.uniform(0.45, 1, 4096)
-    y = Y[:rows] - width / 2
-    boards = []
-    for _ in range(BOARDS):
-        bent, fine, open_, toned, dark = (
-            np.roll(one, (int(rng.integers(N)), int(rng.integers(N))), (0, 1))[:rows]
-            for one in (bend, fibre, pore, tone, heart)
-        )
-        away = rng.choice([-1, 1]) * rng.uniform(*pith)
-        depth = rng.uniform(0.03, 0.09) + rng.uniform(0.015, 0.05) * rng.choice([-1, 1]) * X + 0.028 * bent
-        phase = (np.hypot(y - away, depth) + 0.0005 * fine) / rng.uniform(*ring) + 300
-        value = 1 + np.clip(rng.normal(0, 0.035), -0.07, 0.07) + 0.025 * toned + 0.045 * fine
-        value *= 1 - streaks * smoothstep(dark, 0.2, 2.2)
-        for _knot in range(rng.poisson(knots)):
-            # A branch cut across: the grain flows around it.
-            place, level, size = rng.uniform(0.2, 1.4), rng.uniform(-0.06, 0.06), rng.uniform(0.006, 0.012)
-            far = (((X - place) / 2.2) ** 2 + (y - level) ** 2) / size**2
-            phase += 5 * np.exp(-0.25 * far)
-            value *= 1 - 0.45 * np.exp(-far * far) - 0.1 * np.exp(-far / 5)
-        turn = np.floor(phase)
-        part = phase - turn
-        end = np.clip((1 - part) * 4, 0, 1)
-        value *= 1 - late * part * part * end * lates[turn.astype(int) & 4095]
-        value *= 1 - pores * np.clip(open_ - 1.2, 0, 2) * (1 - 0.6 * part)
-        gap = np.minimum(width / 2 - np.abs(y), np.minimum(X, TILE - X)) / 0.0018
-        boards.append(value * (1 - 0.72 * np.exp(-gap * gap)))
-    return np.concatenate(boards)
-
-
 def plaster(rng: Rng) -> Field:
     """Return thin coats brushed crosswise, uneven in tone, over nearly level ground, and fine grain."""
     soft = 0.027 * noise(rng, 1.9, 2.5) + 0.027 * noise(rng, 3.2, 5, stretch=1.3, angle=1.1, light=0)
@@ -351,13 +303,6 @@ def codes(factors: Field, low: float, high: float) -> Field:
 TILES: dict[str, Callable[[Rng], Field]] = {
     "marble-1": carrara,
     "marble-2": calacatta,
-    "wood-1": lambda rng: wood(
-        rng, ring=(0.007, 0.0105), pith=(0.1, 0.3), pores=0.16, knots=0.12, late=0.27, streaks=0.0
-    ),
-    "wood-2": lambda rng: wood(
-        rng, ring=(0.0045, 0.007), pith=(0.25, 0.5), pores=0.22, knots=0.0, late=0.2, streaks=0.14
-    ),
-    "wood-3": lambda rng: wood(rng, ring=(0.011, 0.017), pith=(0.02, 0.2), pores=0.0, knots=1.2, late=0.3, streaks=0.0),
     "plaster-1": plaster,
     "plaster-2": limewash,
     "concrete": lambda rng: concrete(rng, formwork=False),
