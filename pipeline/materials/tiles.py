@@ -44,6 +44,9 @@ RANGES: Mapping[str, tuple[float, float]] = MappingProxyType(
 )
 #: The first of the six colours of terrazzo's palette that are chips in the scene's other colours: three tones of two.
 ACCENT = 250
+#: The first of the 16 tones of terrazzo's binder, of which each texel of the colour 0 takes one: as a file it would be
+#: three times as large.
+BINDER = 80
 #: Texels of a file for each TILE canvas heights.
 FINE = 2048
 #: Boards of a wooden table across a tile.
@@ -166,5 +169,7 @@ def _decoded(name: str, n: int) -> tuple[Codes, Field, float]:
         codes: Codes = lasting((image.height, image.width), np.uint8)
         codes[:] = np.asarray(image)
         palette = image.getpalette()
+    if palette is not None:
+        codes += (codes == 0) * np.random.default_rng(0).integers(BINDER, BINDER + 16, codes.shape, np.uint8)
     table = np.repeat(np.arange(256), 3) if palette is None else np.pad(palette, (0, 768 - len(palette)))
     return codes, table.reshape(256, 3).astype(np.float32), share

@@ -15,9 +15,10 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw
+from scipy.stats import norm
 
 from pipeline.materials.pyramid import TILE
-from pipeline.materials.tiles import ACCENT, RANGES
+from pipeline.materials.tiles import ACCENT, BINDER, RANGES
 
 Field = NDArray[np.float64]
 Rng = np.random.Generator
@@ -260,6 +261,7 @@ def terrazzo(rng: Rng) -> Image.Image:
     tones = np.array([0.94, 1, 1.06] * 2)[:, None] * np.ones(3)
     table = np.ones((256, 3))
     table[1:7], table[7:67], table[ACCENT : ACCENT + 6] = dust, (levels * (1 + hue)).reshape(60, 3), tones
+    table[BINDER : BINDER + 16] = (1 + 0.045 * norm.ppf((np.arange(16) + 0.5) / 16))[:, None]
     index = np.zeros((N, N), np.uint8)
     veil, specks = noise(rng, 4.0, 16), noise(rng, 1.6, 260)
     for code, (field, low, high) in enumerate(
