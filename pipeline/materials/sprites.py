@@ -1,0 +1,29 @@
+"""The colours of sprites as textures."""
+
+from functools import lru_cache
+
+import numpy as np
+
+from pipeline.geometry.ray import Field
+from pipeline.geometry.sprites import MOST, Sprite, View
+from pipeline.materials.pyramid import CODES, Pyramid, filled
+
+#: Textures kept for the process: 2 MiB each.
+_KEPT = 32
+
+
+def texture_of(sprite: Sprite) -> Pyramid:
+    """Return the factors of a sprite's colours, at (u, v) from 0 to 1 times a tile."""
+    return _texture(sprite.baked)
+
+
+@lru_cache(_KEPT)
+def _texture(view: View) -> Pyramid:
+    def work(top: int, bottom: int, out: list[Field]) -> None:
+        for channel, strip in enumerate(out):
+            strip[:] = view.colour[top:bottom, :, channel]
+
+    found = filled(3, len(view.colour), work, most=MOST)
+    # Factors as they are: their mean over a whole picture has no meaning.
+    found.scales = np.full(3, MOST / CODES, np.float32)
+    return found
