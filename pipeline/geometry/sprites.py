@@ -15,6 +15,7 @@ from PIL import Image
 
 from pipeline.geometry.packing import Packed
 from pipeline.geometry.ray import Bounds, Face, Field, Triple, triple
+from pipeline.geometry.solids import Solid
 from pipeline.kernels.tracing import solids
 
 #: Slopes at which the camera looks down in the views that stand; one more view is from straight above.
@@ -196,3 +197,8 @@ class Sprite:
     def surface(self, point: Triple, face: Face) -> tuple[Field, Field]:
         """Return (u, v), the place in its picture from 0 to 1."""
         return self._at(point, 1)
+
+
+def blocks(solid: Solid) -> bool:
+    """Return whether a solid blocks light: one tint of a prop does so for all of it."""
+    return not isinstance(solid, Sprite) or solid.blocks

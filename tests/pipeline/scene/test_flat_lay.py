@@ -162,7 +162,7 @@ def test_the_lit_surface_shows_its_colour() -> None:
 
 
 def test_no_leaf_casts_its_shadow_on_the_products_place() -> None:
-    layouts = [laid_out((120, 120), seed=seed, softness=0.3) for seed in range(4)]
+    layouts = [laid_out((120, 120), seed=seed, softness=0.3) for seed in range(8)]
     leafy = [layout for layout in layouts if layout.rig.gobo is not None]
     assert 0 < len(leafy) < len(layouts)
     for layout in leafy[:2]:
