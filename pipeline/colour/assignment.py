@@ -75,6 +75,8 @@ class Assignment:
     tones: tuple[int, ...]
     #: Slots of natural things' colours, by their material.
     natural: Mapping[Material, int]
+    #: The slot of things that bring their own colours, as factors of a middle grey.
+    as_is: int
 
     @cached_property
     def lab(self) -> Lab:
@@ -132,7 +134,8 @@ def assign(
         natural[material] = len(colours)
         colours.append(linear_of(nearest_sample(material, lab)))
     left = tuple(slot for slot in range(len(asked)) if slot not in best)
-    return Assignment(tuple(colours), len(asked), places, left, tones, natural)
+    colours.append(np.full(3, 0.5, np.float32))
+    return Assignment(tuple(colours), len(asked), places, left, tones, natural, len(colours) - 1)
 
 
 def _once(chosen: tuple[int, ...]) -> bool:

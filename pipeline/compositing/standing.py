@@ -110,7 +110,7 @@ class StandingProxy:
         """The slices, as rays of light meet them."""
         places = [thing.z + thing.deep * (at - 0.9) for thing in self.things for at in self._sliced]
         room = [0.0] * (solids.SLICES - len(places))
-        numbers = (self.scale, *self.foot, len(places), *places, *room)
+        numbers = (self.scale, *self.foot, len(places), *places, *room, 1.0)
         return Packed(solids.UPRIGHT, numbers, image=self.slices())
 
     @property

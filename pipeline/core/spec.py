@@ -37,7 +37,7 @@ Finish = Literal[
     "plain", "plaster", "marble", "wood", "concrete", "terrazzo", "sand", "fabric", "velvet",
     "linen", "stone", "page", "leaf",
 ]  # fmt: skip
-#: Props with more shape than balls, drums and blocks; `pipeline.scene.props` defines each.
+#: Families of props, for a mood's own list; `pipeline/assets/props/props.toml` says which props each has.
 PropName = Literal[
     "stones", "pebbles", "books", "folded_cloth", "towels", "tray", "bowl", "vase", "potted_plant",
     "water", "metal_ball",
@@ -89,8 +89,8 @@ class Mood:
     vignette: float = 0.06
     #: Grain of the background: its standard deviation in the mid tones, sRGB values 0–1.
     grain: float = 0.004
-    #: Props beside the product, mixed with balls, drums and blocks; empty: only those.
-    props: tuple[PropName, ...] = ("stones", "vase", "books", "folded_cloth")
+    #: Families of props beside the product; empty: all that suit the mood.
+    props: tuple[PropName, ...] = ()
 
 
 @dataclass(frozen=True)

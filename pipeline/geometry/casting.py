@@ -7,9 +7,10 @@ from numpy.typing import NDArray
 
 from pipeline.core.parallel import by_rows
 from pipeline.geometry.heightfields import Curtain, Dunes
-from pipeline.geometry.packing import shapes
+from pipeline.geometry.packing import Packed, shapes
 from pipeline.geometry.ray import Field, Triple
 from pipeline.geometry.solids import Solid
+from pipeline.geometry.sprites import Sprite
 from pipeline.kernels.tracing.rays import FACES, see
 from pipeline.kernels.tracing.terrain import see_dunes
 
@@ -29,7 +30,7 @@ def follow(
     """
     surface = np.zeros((down.size, across.size), np.uint16)
     depth = np.full(surface.shape, np.inf, np.float32)
-    packed = shapes([solid.packed for solid in solids])
+    packed = shapes([seen(solid) for solid in solids])
     window, origin = windows(solids, camera, without), np.array(camera, np.float32)
     across, down = np.ascontiguousarray(across), np.ascontiguousarray(down)
     for index, solid in enumerate(solids):
@@ -39,6 +40,11 @@ def follow(
             _see_dunes(solid, index, camera, across, down, depth, surface)
     by_rows(down.size, lambda a, b: see(a, b, packed, window, origin, across, down, depth, surface))
     return surface, depth
+
+
+def seen(solid: Solid) -> Packed:
+    """Return a solid as a camera's rays meet it; rays of light meet a sprite's proxy instead."""
+    return solid.seen if isinstance(solid, Sprite) else solid.packed
 
 
 def windows(solids: Sequence[Solid], camera: Triple, without: int | None = None) -> Field:

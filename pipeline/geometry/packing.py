@@ -7,12 +7,7 @@ import numpy as np
 
 from pipeline.geometry.ray import Face, Field, Triple
 from pipeline.kernels.tracing.rays import FACES, meet_rays
-from pipeline.kernels.tracing.solids import NUMBERS, Shapes
-
-#: Enlarges a leaf's box by more than float32's error.
-_MARGIN = 1e-5
-#: A polygon of (x, y).
-Outline = tuple[tuple[float, float], ...]
+from pipeline.kernels.tracing.solids import CARD, NUMBERS, UPRIGHT, Shapes
 
 
 @dataclass(frozen=True, eq=False)
@@ -21,10 +16,7 @@ class Packed:
 
     kind: int
     numbers: tuple[float, ...]
-    leaves: tuple[Outline, ...] = ()
-    #: Whether leaves have faces, one for each lean and side of the rib.
-    folded: bool = False
-    #: h×w float32 image of a shadow proxy.
+    #: h×w float32 image of a shadow proxy or of a card.
     image: Field = field(default_factory=lambda: np.zeros((1, 1), np.float32))
 
     def row(self) -> Field:
@@ -35,32 +27,19 @@ class Packed:
 
 
 def shapes(things: Sequence[Packed]) -> Shapes:
-    """Return the arrays of some solids in order; at most one of them has an image."""
+    """Return the arrays of some solids in order; their images, each once, one below the other."""
     number = np.stack([thing.row() for thing in things]) if things else np.zeros((0, NUMBERS), np.float32)
-    edges: list[Field] = [np.zeros((0, 4), np.float32)]
-    leaves: list[tuple[float, ...]] = []
-    count = 0
+    images = {id(thing.image): thing.image for thing in things if thing.image.size > 1}
+    rows = dict(zip(images, np.cumsum([0, *(len(image) for image in images.values())]), strict=False))
     for index, thing in enumerate(things):
-        if not thing.leaves:
-            continue
-        number[index, 5:8] = len(leaves), len(leaves) + len(thing.leaves), thing.folded
-        for leaf in thing.leaves:
-            points = np.asarray(leaf, np.float32)
-            ends = np.concatenate([points, np.roll(points, -1, axis=0)], 1)
-            tip = points[len(points) // 2 - 1]
-            (along_x, along_y), (x, y) = tip - points[0], (points - points[0]).T
-            left = along_x * y - along_y * x
-            reach = float(left.min()) - _MARGIN, float(left.max()) + _MARGIN
-            leaves.append((*points.min(0), *points.max(0), count, count + len(ends), *points[0], *tip, *reach))
-            edges.append(ends)
-            count += len(ends)
-    shown = next((thing for thing in things if thing.image.size > 1), Packed(0, ()))
+        if thing.kind in (UPRIGHT, CARD):
+            number[index, 22:24] = rows.get(id(thing.image), 0), len(thing.image)
+    wide = max((image.shape[1] for image in images.values()), default=1)
+    shown = [np.pad(image, ((0, 0), (0, wide - image.shape[1]))) for image in images.values()]
     return Shapes(
         np.array([thing.kind for thing in things], np.int32),
         number,
-        np.concatenate(edges),
-        np.array(leaves, np.float32).reshape(-1, 12),
-        np.ascontiguousarray(shown.image, np.float32),
+        np.ascontiguousarray(np.concatenate(shown) if shown else np.zeros((1, 1)), np.float32),
     )
 
 

@@ -1,16 +1,13 @@
-"""Upright outlines: arches, discs and half discs as boards with or without a hole, and leaves."""
+"""Upright outlines: arches, discs and half discs as boards with or without a hole."""
 
 from dataclasses import dataclass
-from functools import cached_property
 from typing import Literal
 
 import numpy as np
-from numpy.typing import NDArray
 
-from pipeline.geometry.packing import Packed, shapes
-from pipeline.geometry.ray import Bounds, Face, Field, Triple, constant, triple
+from pipeline.geometry.packing import Packed
+from pipeline.geometry.ray import Bounds, Face, Field, Triple, triple
 from pipeline.kernels.tracing import solids
-from pipeline.kernels.tracing.rays import leaves_at
 
 Outline = Literal["arch", "disc", "half_disc"]
 #: A place on an edge closer to the foot than this, in canvas heights, is on the foot.
@@ -79,34 +76,3 @@ class Panel:
 
     def surface(self, point: Triple, face: Face) -> tuple[Field, Field]:
         return np.where(face == 0, point[0], point[2]), point[1]
-
-
-@dataclass(frozen=True)
-class Sprig:
-    """Leaves in a plane parallel to the image: polygons of (x, y) in canvas heights."""
-
-    z: float
-    leaves: tuple[tuple[tuple[float, float], ...], ...]
-
-    @cached_property
-    def bounds(self) -> Bounds:
-        points = np.concatenate([np.asarray(leaf) for leaf in self.leaves])
-        (left, bottom), (right, top) = points.min(0), points.max(0)
-        return float(left), float(bottom), self.z, float(right), float(top), self.z
-
-    @cached_property
-    def packed(self) -> Packed:
-        left, low, _, right, top, _ = self.bounds
-        return Packed(solids.LEAVES, (self.z, left, low, right, top), self.leaves)
-
-    def leaf_at(self, x: Field, y: Field) -> NDArray[np.int32]:
-        """Return the first leaf that contains each place, of any shape, by the even-odd rule; -1 for none."""
-        out = np.empty(x.size, np.int32)
-        leaves_at(shapes([self.packed]), np.array(x, np.float32).ravel(), np.array(y, np.float32).ravel(), out)
-        return out.reshape(x.shape)
-
-    def normal(self, point: Triple, face: Face) -> Triple:
-        return constant(point, 0, 0.45, 0.893)
-
-    def surface(self, point: Triple, face: Face) -> tuple[Field, Field]:
-        return point[0], point[1]

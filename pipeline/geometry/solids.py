@@ -65,19 +65,13 @@ class Ball:
 
 @dataclass(frozen=True)
 class Drum:
-    """An upright cylinder on the level `y`: its side (face 0) and its top (1).
-
-    It may be hollow from above, with the radius `hollow`, down to `floor` above `y`. The hollow has its own side (2)
-    and floor (3).
-    """
+    """An upright cylinder on the level `y`: its side (face 0) and its top (1)."""
 
     x: float
     y: float
     z: float
     radius: float
     height: float
-    hollow: float = 0.0
-    floor: float = 0.0
 
     @property
     def bounds(self) -> Bounds:
@@ -86,17 +80,16 @@ class Drum:
 
     @property
     def packed(self) -> Packed:
-        return Packed(solids.DRUM, (self.x, self.y, self.z, self.radius, self.height, self.hollow, self.floor))
+        return Packed(solids.DRUM, (self.x, self.y, self.z, self.radius, self.height))
 
     def normal(self, point: Triple, face: Face) -> Triple:
-        within = np.float32(-1 / self.hollow if self.hollow else 0)
-        r = np.where(face == 0, np.float32(1 / self.radius), np.where(face == 2, within, np.float32(0)))
+        r = np.where(face == 0, np.float32(1 / self.radius), np.float32(0))
         nx, nz = (point[0] - np.float32(self.x)) * r, (point[2] - np.float32(self.z)) * r
-        return triple(nx, np.where(face % 2 == 1, 1, 0), nz, point)
+        return triple(nx, np.where(face == 1, 1, 0), nz, point)
 
     def surface(self, point: Triple, face: Face) -> tuple[Field, Field]:
         around = np.arctan2(point[0] - np.float32(self.x), point[2] - np.float32(self.z)) * np.float32(self.radius)
-        level = face % 2 == 1
+        level = face == 1
         return np.where(level, point[0], around), np.where(level, point[2], point[1])
 
 

@@ -8,10 +8,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from pipeline.geometry.lathed import Lathed
 from pipeline.geometry.panels import Panel
 from pipeline.geometry.ray import Field
 from pipeline.geometry.solids import Block, Drum
+from pipeline.geometry.sprites import Sprite
 from pipeline.kernels.image.surfaces import darken_feet
 from pipeline.scene.layout import Layout
 from pipeline.scene.trace import FACES, Geometry
@@ -38,9 +38,10 @@ class Feet:
             return None
         level, by = np.full(len(layout.parts), -np.inf, np.float32), np.ones(len(layout.parts), np.float32)
         for index, part in enumerate(layout.parts):
-            if isinstance(part.solid, Block | Drum | Lathed | Panel) and not part.glow:
+            if isinstance(part.solid, Block | Drum | Panel | Sprite) and not part.glow:
                 box = part.solid.bounds
-                level[index], by[index] = box[1], 1 / min(ROUND, OF_HEIGHT * (box[4] - box[1]))
+                ground = part.solid.y if isinstance(part.solid, Sprite) else box[1]
+                level[index], by[index] = ground, 1 / min(ROUND, OF_HEIGHT * (box[4] - box[1]))
         if np.isinf(level).all():
             return None
         _, down, _ = layout.rays(width, height)

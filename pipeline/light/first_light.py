@@ -23,6 +23,7 @@ from pipeline.geometry.panels import Panel
 from pipeline.geometry.ray import Bounds, Field, Triple
 from pipeline.geometry.sampling import cosine_samples
 from pipeline.geometry.solids import Caster
+from pipeline.geometry.sprites import blocks
 from pipeline.geometry.walls import Recess, Wall
 from pipeline.kernels.tracing import lights
 from pipeline.kernels.tracing.dome import Bring, dome_light
@@ -232,6 +233,7 @@ class LightTracer:
             if isinstance(part.solid, Wall | Recess) and self.layout.rig.position[2] < part.solid.z:
                 continue  # a lamp behind a set shines past it, whether the wall has an opening or not
             bounded = part.solid.bounds is not None and part.role not in ("far", "tube") and not is_sheet(part.solid)
+            bounded = bounded and blocks(part.solid)
             if bounded or (isinstance(part.solid, Wall) and part.solid.opening):
                 things.append(index)
             elif part.role == "floor" and isinstance(part.solid, Dunes):
@@ -262,6 +264,7 @@ class LightTracer:
             if not (
                 part.role == "tube" or (part.role == "far" and isinstance(part.solid, Panel)) or is_sheet(part.solid)
             )
+            and blocks(part.solid)
         ]
         return self._shade(bounds, [])
 

@@ -7,9 +7,11 @@ from pipeline.colour.spaces import linear_to_srgb
 from pipeline.core.parallel import FEW, ROWS, by_rows
 from pipeline.core.types import Rgb
 from pipeline.geometry.ray import Field
+from pipeline.geometry.sprites import Sprite
 from pipeline.kernels.texture.texels import coloured
 from pipeline.materials.bokeh import draw_place
-from pipeline.materials.pyramid import Pyramid
+from pipeline.materials.pyramid import TILE, Pyramid
+from pipeline.materials.sprites import texture_of
 from pipeline.materials.swatches import Swatches
 from pipeline.scene.layout import FOCAL, Layout
 from pipeline.scene.trace import FACES, Geometry, trace, windows_of
@@ -36,6 +38,10 @@ def albedo(layout: Layout, geometry: Geometry, *, finished: bool, swatches: Swat
     colours = np.stack([layout.colours[thing.slot] for thing in layout.parts]).astype(np.float32)
     out = np.empty((height, width, 3), np.float32)
     kept = (swatches or Swatches(height)).of(layout) if finished else []
+    kept = [
+        texture_of(one.solid) if isinstance(one.solid, Sprite) else own
+        for one, own in zip(layout.parts, kept, strict=bool(kept))
+    ]
     windows = windows_of(part, len(kept)) if kept else []
 
     def work(top: int, bottom: int) -> None:
@@ -66,5 +72,8 @@ def _finish(
     """Multiply a part's finish onto its pixels in a strip of rows, within some columns."""
     x, y, z = geometry.points(strip, columns)
     face = (geometry.surface[strip, columns] & np.uint16(FACES - 1)).astype(np.uint8)
-    place, pixel = layout.parts[index].solid.surface((x, y, z), face), 1 / (FOCAL * part.shape[0])
-    swatch.multiply(out[strip], part[strip], index, place, columns.start, geometry.depth[strip], pixel)
+    solid = layout.parts[index].solid
+    (u, v), pixel = solid.surface((x, y, z), face), 1 / (FOCAL * part.shape[0])
+    if isinstance(solid, Sprite):
+        u, v, pixel = u * np.float32(TILE), v * np.float32(TILE), pixel * TILE / solid.size
+    swatch.multiply(out[strip], part[strip], index, (u, v), columns.start, geometry.depth[strip], pixel)

@@ -42,6 +42,12 @@ class Pyramid:
         """The finest level, decoded to n×n float32 factors, one array per channel; computed at each call."""
         return [plane * scale for plane, scale in zip(self.levels[0], self.scales, strict=True)]
 
+    def reduce(self) -> None:
+        """Fill the coarser levels from the finest."""
+        for finer, coarser in pairwise(self.levels):
+            for fine, coarse in zip(finer, coarser, strict=True):
+                by_rows(coarse.shape[0], partial(halved, fine, coarse), 256)
+
     def multiply(
         self,
         out: Field,
@@ -81,9 +87,7 @@ def filled(codes: NDArray[np.uint8], factors: Field, n: int) -> Pyramid:
             plane[top:bottom] = strip
 
     by_rows(n, fill)
-    for finer, coarser in pairwise(out.levels):
-        for fine, coarse in zip(finer, coarser, strict=True):
-            by_rows(coarse.shape[0], partial(halved, fine, coarse), 256)
+    out.reduce()
     # Scaled to mean 1, so that the requested colour stays.
     out.scales = np.float32(1) / np.concatenate(out.levels[-1]).ravel().astype(np.float32)
     return out

@@ -76,7 +76,7 @@ def compose(
         top_down = spec.scene.kind in TOP_DOWN
         box = fit(spec.preset, product_aspect, width, height, top_down=top_down, stands=stands, frame=spec.frame)
     plan = assigned_to(spec, product)
-    natural = set(plan.natural.values())
+    natural = {*plan.natural.values(), plan.as_is}
     best, best_score = None, -np.inf
     for attempt in range(TRIES):
         rng = np.random.default_rng([spec.seed, attempt])

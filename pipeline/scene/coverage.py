@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.core.parallel import by_rows
-from pipeline.geometry.casting import DUNE_STEPS, windows
+from pipeline.geometry.casting import DUNE_STEPS, seen, windows
 from pipeline.geometry.heightfields import Curtain, Dunes
 from pipeline.geometry.packing import shapes
 from pipeline.geometry.ray import Field
@@ -53,7 +53,7 @@ def coverage(layout: Layout, surface: NDArray[np.uint16], depth: Field) -> Cover
     if not first[-1]:
         return Coverage(place, far, share)
     solids = [part.solid for part in layout.parts]
-    packed = shapes([solid.packed for solid in solids])
+    packed = shapes([seen(solid) for solid in solids])
     window, origin = windows(solids, layout.camera), np.array(layout.camera, np.float32)
     across, down = _fine_slopes(layout, width, height)
     profile, ground = _profiles(layout, across)

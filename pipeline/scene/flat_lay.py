@@ -4,13 +4,13 @@ It follows a designer's rules. Things are in the corners, and the frame crops th
 Nothing is under the product or casts its shadow on it. Sizes differ.
 """
 
+from collections.abc import Sequence
 from math import inf
 
 import numpy as np
 
 from pipeline.colour.assignment import Assignment
-from pipeline.core.spec import Finish, PropName
-from pipeline.geometry.slabs import Fronds
+from pipeline.core.spec import Finish
 from pipeline.scene.flat_lay_props import (
     BOARD,
     PAPER,
@@ -18,17 +18,12 @@ from pipeline.scene.flat_lay_props import (
     Mask,
     Point,
     arch,
-    books,
-    bowl,
-    cloth,
     disc,
-    pebbles,
     rectangle,
-    tray,
+    sprite,
 )
 from pipeline.scene.layout import Layout, Part, Role
-from pipeline.scene.plant_props import twig
-from pipeline.scene.prop_parts import SATIN, PropPart, tints
+from pipeline.scene.props import BODIED, SATIN, PropPart, known, shows, tints
 from pipeline.scene.staging import ALL
 
 #: Minimum and maximum share of the visible surface that an asked colour's prop covers.
@@ -44,18 +39,6 @@ GAP = 0.014
 #: Cells of the plan per canvas height.
 CELLS = 88
 TRIES = 140
-#: The lying form of a mood's props; tall or round props are left out.
-LYING: dict[PropName, str] = {
-    "stones": "pebbles",
-    "pebbles": "pebbles",
-    "books": "books",
-    "folded_cloth": "cloth",
-    "towels": "cloth",
-    "bowl": "bowl",
-    "tray": "tray",
-}
-#: Those that show enough of their colour to represent an asked colour.
-BODIED = ("books", "cloth", "bowl", "tray")
 
 
 class FlatLay:
@@ -66,11 +49,11 @@ class FlatLay:
         layout: Layout,
         plan: Assignment,
         rng: np.random.Generator,
-        things: tuple[PropName, ...] = (),
+        things: Sequence[str] = (),
         most: int = ALL,
     ):
         self._layout, self._plan, self._rng = layout, plan, rng
-        self._things = [LYING[name] for name in things if name in LYING]
+        self._things = list(things)
         rng.shuffle(self._things)
         self._most = most
         #: Height of the surface on which sheets are laid.
@@ -131,30 +114,25 @@ class FlatLay:
                 best = cost, thing
         assert best is not None, "TRIES is at least 1"
         self._lay(best[1], slot, "panel", "sheet")
+        self._level = best[1].height
 
     def props(self) -> None:
-        """Place a prop for every asked colour that has no place yet, some in tones, and now and then a branch."""
+        """Place a prop for every asked colour that has no place yet, and some in tones."""
         rng = self._rng
         asked = len(self._slots)
         extra = int(rng.integers(1, 4)) if asked == 0 else int(rng.integers(0, 2 if asked > 2 else 3))
-        shapes = ["disc", "tray", "block", "stack", "arch"]
+        shapes = ["disc", "block", "stack", "arch"]
         rng.shuffle(shapes)
         for index in range(min(asked + extra, self._most)):
             first, slot = index < asked, self._next()
-            # Pebbles come in natural colours only.
-            barred = {"pebbles"} if first and not self._plan.suits(slot, "stone") else set()
-            mine = [name for name in self._things if (name in BODIED or not first) and name not in barred]
-            shape = mine[0] if mine and rng.random() < 0.7 else ""
+            tints_ = ("own", "stone") if self._plan.suits(slot, "stone") else ("own",)
+            mine = [name for name in self._things if not first or shows(name, *tints_) >= BODIED]
+            shape = mine[0] if mine and rng.random() < 0.85 else shapes[index % len(shapes)]
             if self._plan.metallic(slot):
-                shape = "tray"
-            elif shape:
+                shape = "disc"
+            elif shape in self._things:
                 self._things.remove(shape)
-            elif first:
-                plain = [name for name in shapes if name not in barred]
-                shape = plain[index % len(plain)]
             self._place(slot, shape, first)
-        if self._most == ALL and rng.random() < (0.5 if self._layout.rig.gobo is None else 0.15):
-            self._branch()
 
     def _next(self) -> int:
         if self._slots:
@@ -164,13 +142,12 @@ class FlatLay:
     def _place(self, slot: int, shape: str, asked: bool) -> None:
         rng = self._rng
         wanted = float(rng.uniform(*SHARES)) if asked else float(rng.uniform(0.012, 0.03))
-        if shape in ("books", "cloth", "bowl"):
+        if shape in known():
             # At a smaller size it would not be recognised.
             wanted = max(wanted, 0.035)
         best: tuple[float, LyingProp] | None = None
         for _ in range(TRIES):
-            kind = shape or ("pebbles", "pebbles", "disc")[int(rng.integers(3))]
-            thing = self._thing(kind, wanted)
+            thing = self._thing(shape, wanted)
             cost = self._cost(thing, wanted, inf if best is None else best[0])
             if best is None or cost < best[0]:
                 best = cost, thing
@@ -251,22 +228,14 @@ class FlatLay:
         at = x, float(rng.uniform(self._low - 0.7 * radius, self._high + 0.7 * radius))
         if shape == "disc":
             return disc(at, radius, float(rng.uniform(0.026, 0.055)), self._material())
-        if shape == "tray":
-            return tray(at, radius, float(rng.uniform(0.05, 0.08)))
-        if shape == "bowl":
-            return bowl(at, min(radius, 0.16), rng)
-        if shape == "pebbles":
-            return pebbles(at, radius, rng)
         if shape == "arch":
             half = float(np.sqrt(area / 2.3))
             return arch((at[0], at[1] - half), half, float(rng.uniform(0.025, 0.05)))
         ratio = float(rng.uniform(1.0, 1.9))
         half_x, half_y = float(np.sqrt(area / ratio)) / 2, float(np.sqrt(area * ratio)) / 2
         turn = float(rng.uniform(-0.6, 0.6)) + float(rng.choice([0.0, np.pi / 2]))
-        if shape == "books":
-            return books(at, (half_x, half_y), turn, rng)
-        if shape == "cloth":
-            return cloth(at, (half_x, half_y), turn, rng)
+        if shape in known():
+            return sprite(shape, at, self._level, area, float(rng.uniform(-np.pi, np.pi)), rng, self._layout.eye)
         thick = float(rng.uniform(0.025, 0.07))
         if shape != "stack":
             return rectangle(at, (half_x, half_y), turn, thick, thick, self._material())
@@ -277,25 +246,6 @@ class FlatLay:
     def _material(self) -> Finish:
         choices: tuple[Finish, ...] = ("plain", "plain", "plaster", "concrete")
         return choices[int(self._rng.integers(4))]
-
-    def _branch(self) -> None:
-        """Add a branch that reaches in from a corner beside the props: it would cut through high props."""
-        rng = self._rng
-        for _ in range(30):
-            side, up = float(rng.choice([-1, 1])), float(rng.choice([-1, 1]))
-            edge = self._right if side > 0 else self._left
-            root = edge + 0.03 * side, (self._high if up > 0 else self._low) - up * float(rng.uniform(-0.02, 0.3))
-            heading = float(np.arctan2(-up * rng.uniform(0.2, 1.2), -side))
-            broad = float(rng.uniform(0.2, 0.28))
-            leaves = twig(rng, root, heading, float(rng.uniform(0.3, 0.46)), 9, broad)
-            # Leaves on one side of the stem are above the leaves on the other.
-            low, high = Fronds(0.024, leaves[::2]), Fronds(0.04, (leaves[0], *leaves[1::2]))
-            x, y = (np.ascontiguousarray(axis).ravel() for axis in np.broadcast_arrays(self._x, self._y))
-            barred = self._kept | self._taken
-            if not any(((one.leaf_at(x, y).reshape(barred.shape) >= 0) & barred).any() for one in (low, high)):
-                leaf = self._plan.natural["leaf"]
-                self.parts += [Part(one, leaf, "prop", "leaf") for one in (low, high)]
-                return
 
     def _lay(self, thing: LyingProp, slot: int, role: Role, name: str = "") -> None:
         slots = tints(self._plan, slot, self._tones[0] if self._tones else slot)

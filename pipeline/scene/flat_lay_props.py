@@ -10,12 +10,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.core.spec import Finish
-from pipeline.geometry.lathed import Lathed
 from pipeline.geometry.panels import Panel
 from pipeline.geometry.ray import Field
-from pipeline.geometry.rounded import axes
 from pipeline.geometry.slabs import Slab
-from pipeline.scene.prop_parts import PropPart, book, bowl_radii, egg, laid, leaves_of_cloth, stone
+from pipeline.geometry.sprites import Sprite
+from pipeline.scene.props import PropPart, Spot, lying
 
 #: Thickness of paper or cloth and of a board.
 PAPER, BOARD = 0.006, 0.016
@@ -35,80 +34,21 @@ class LyingProp:
     height: float
 
 
-def pebbles(at: Point, radius: float, rng: np.random.Generator) -> LyingProp:
-    """Return one stone, or two or three of different sizes next to each other."""
-    count = int(rng.integers(1, 4))
-    sizes = radius * np.array([1.0, 0.62, 0.4])[:count] / np.sqrt(1 + (0.38, 0.38, 0.54)[count - 1] * (count > 1))
-    parts: list[PropPart] = []
-    rounds: list[tuple[Point, float]] = []
-    angle, x, y = float(rng.uniform(0, 2 * np.pi)), at[0], at[1]
-    for index, size in enumerate(float(one) for one in sizes):
-        if index:
-            reach = 1.02 * (rounds[-1][1] + size)
-            x, y = x + reach * float(np.cos(angle)), y + reach * float(np.sin(angle))
-            angle += float(rng.uniform(-1.2, 1.2))
-        body = stone((x, y, 0.0), size, float(min(0.4 * size, 0.05)), rng, lying=True)
-        parts.append(PropPart(body, "stone", "stone"))
-        rounds.append(((x, y), size))
-
-    def covers(px: Field, py: Field) -> Mask:
-        found = np.zeros(np.broadcast_shapes(px.shape, py.shape), bool)
-        for place, size in rounds:
-            found |= round_outline(place, 0.92 * size)(px, py)
-        return found
-
-    return LyingProp(tuple(parts), covers, max(part.solid.bounds[5] for part in parts if part.solid.bounds))
+def sprite(
+    name: str, at: Point, level: float, area: float, turn: float, rng: np.random.Generator, eye: Spot
+) -> LyingProp:
+    """Return a prop of that name that lies on a level."""
+    made = lying(name, (*at, level), area, turn, rng, eye)
+    first = made.parts[0].solid
+    assert isinstance(first, Sprite), "props that lie are sprites"
+    # A low shadow: the lamp that a caller moves must not move the prop.
+    return LyingProp(made.parts, first.covers, min(first.bounds[5], 0.05))
 
 
 def disc(at: Point, radius: float, thick: float, finish: Finish = "plain") -> LyingProp:
     """Return a round board."""
     board = Panel("disc", at[0], at[1] - radius, thick, radius, 2 * radius, thick)
     return LyingProp((PropPart(board, "own", finish),), round_outline(at, radius), thick)
-
-
-def tray(at: Point, radius: float, high: float) -> LyingProp:
-    """Return a lacquered tray: a level floor within a rim."""
-    radii = tuple(radius * one for one in (0.97, 0.98, 0.99, 1.0, 1.0))
-    # Its floor is higher than a board that it may be placed on.
-    body = Lathed(at[0], at[1], 0.0, high, radii, 0.96, 1.4 * BOARD, lying=True)
-    return LyingProp((PropPart(body),), round_outline(at, radius), high)
-
-
-def bowl(at: Point, radius: float, rng: np.random.Generator) -> LyingProp:
-    """Return a bowl, empty or with eggs in it."""
-    high = 0.5 * radius
-    # The floor is as high as a tray's.
-    body = Lathed(at[0], at[1], 0.0, high, bowl_radii(radius), 0.94, max(0.12 * high, 1.4 * BOARD), lying=True)
-    parts = [PropPart(body, "own", "plaster")]
-    if rng.random() < 0.6:
-        first = float(rng.uniform(0, 2.1))
-        for angle in first + 2.1 * np.arange(3):
-            x, y = at[0] + 0.36 * radius * float(np.cos(angle)), at[1] + 0.36 * radius * float(np.sin(angle))
-            turn = laid(axes(float(rng.uniform(0, 6.3)), 0.15, 1.45))
-            parts.append(PropPart(egg((x, y, 0.62 * high), 0.25 * radius, turn), "egg"))
-    return LyingProp(tuple(parts), round_outline(at, radius), high)
-
-
-def books(at: Point, half: Point, turn: float, rng: np.random.Generator) -> LyingProp:
-    """Return two books bound in cloth on top of each other, their pages a little inside the covers."""
-    parts: list[PropPart] = []
-    top = 0.0
-    # The back is along a long side.
-    across = half[0] >= half[1]
-    for index, size in enumerate((1.0, 0.86)):
-        here, high = turn + index * float(rng.uniform(0.1, 0.35)), float(rng.uniform(0.026, 0.038))
-        sides = (size * half[0], size * half[1]) if across else (size * half[1], size * half[0])
-        own = laid(axes(here + (0.0 if across else np.pi / 2) + np.pi * float(rng.integers(2))))
-        parts += book((*at, top), sides, high, own, "other" if index else "own", bool(rng.random() < 0.5))
-        top += high
-    return LyingProp(tuple(parts), rectangle(at, half, turn, top, top).covers, top)
-
-
-def cloth(at: Point, half: Point, turn: float, rng: np.random.Generator) -> LyingProp:
-    """Return a folded cloth: leaves on top of each other, round at the fold."""
-    high = 0.036
-    parts = tuple(leaves_of_cloth((*at, 0.0), half, high, 3, 0, turn, rng, lying=True))
-    return LyingProp(parts, rectangle(at, half, turn, high, high).covers, high)
 
 
 def arch(foot: Point, half: float, thick: float) -> LyingProp:

@@ -174,6 +174,12 @@ class Layout:
         return np.float32(self.aspect / 2 - x), np.float32(bottom - self.horizon_y), np.float32(FOCAL)  # type: ignore[return-value]  # 0-d
 
     @property
+    def eye(self) -> tuple[float, float, float]:
+        """The camera's position as plain numbers."""
+        x, y, z = (float(axis) for axis in self.camera)
+        return x, y, z
+
+    @property
     def elevation(self) -> float:
         """The camera's downward angle in degrees, from the product's foot to the horizon."""
         return 90.0 if self.top_down else float(np.rad2deg(np.arctan((self.foot[1] - self.horizon_y) / FOCAL)))

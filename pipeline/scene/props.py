@@ -1,155 +1,128 @@
-"""Props that stand beside a product, made of solids: stones, books, cloth, trays, bowls, plants, water, metal.
+"""Props that stand beside a product, or lie beside it seen from above: pictures with depth, a part for each tint.
 
-Each is made for a place on the floor (x, level, z) and for an area. That is the area that it covers in a picture at its
-own depth, in square canvas heights. Its parts name their colours by role (`pipeline.scene.prop_parts.Tint`): `own` is
-the prop's, and `other` a second colour of the palette.
+`pipeline/assets/props/props.toml` says what each is and where it suits. A prop is made for a place and for an area:
+what it covers in a picture at its own depth, in square canvas heights.
 """
 
-from collections.abc import Callable, Mapping
-from functools import partial
-from types import MappingProxyType
+import tomllib
+from dataclasses import dataclass
+from functools import cache
+from importlib.resources import files
+from typing import Literal
 
 import numpy as np
 
-from pipeline.core.spec import PropName
-from pipeline.geometry.lathed import Lathed
-from pipeline.geometry.rounded import axes
-from pipeline.geometry.solids import Ball, Drum
-from pipeline.scene import plant_props
-from pipeline.scene.prop_parts import Prop, PropPart, Spot, Tint, book, bowl_radii, egg, leaves_of_cloth, stone
+from pipeline.colour.assignment import Assignment
+from pipeline.core.spec import Finish, Mood, SceneKind
+from pipeline.geometry.solids import Solid
+from pipeline.geometry.sprites import ABOVE, SLOPES, Sprite, view_of
+
+Spot = tuple[float, float, float]
+#: `own` and `other` are colours of the palette, for painted, glazed or dyed parts. The others are natural colours;
+#: `as_is` has those of its picture.
+Tint = Literal["own", "other", "leaf", "stone", "earth", "egg", "page", "brass", "wood", "as_is"]
+#: Share of light that brushed metal mirrors at right angles, low enough to show its own colour.
+SATIN = 0.6
+#: Share of a prop that has its own colour, at least, to represent an asked colour.
+BODIED = 0.45
 
 
-def prop(name: PropName, spot: Spot, area: float, rng: np.random.Generator) -> Prop:
-    """Return a prop of that name."""
-    return _MAKERS[name](spot, area, rng)
+@dataclass(frozen=True)
+class PropPart:
+    """A solid of a prop."""
+
+    solid: Solid
+    tint: Tint = "own"
+    finish: Finish = "plain"
+    #: As in `pipeline.scene.layout.Part`.
+    mirror: float = 0.0
 
 
-def _stones(spot: Spot, area: float, rng: np.random.Generator) -> Prop:
-    """Return flat stones on top of each other, each smaller than the stone below."""
-    x, y, z = spot
-    count = int(rng.integers(2, 5))
-    sizes = np.cumprod([1.0, *rng.uniform(0.64, 0.84, count - 1)])
-    flat = rng.uniform(0.28, 0.42, count)
-    unit = float(np.sqrt(area / (np.pi * (sizes**2 * flat).sum())))
-    parts: list[PropPart] = []
-    for size, squash in zip(sizes * unit, flat, strict=True):
-        shift = 0.07 * size * rng.normal(0, 1, 2)
-        body = stone((x + float(shift[0]), y, z + float(shift[1])), float(size), float(squash * size), rng, level=0.3)
-        parts.append(PropPart(body, "stone", "stone"))
-        # Sunk a little into the stone below, as if worn by its weight.
-        y = body.bounds[4] - 0.09 * float(size)
-    return Prop(tuple(parts), unit)
+@dataclass(frozen=True)
+class Prop:
+    """Pieces that stand together."""
+
+    parts: tuple[PropPart, ...]
+    #: Radius of its foot.
+    foot: float
 
 
-def _pebbles(spot: Spot, area: float, rng: np.random.Generator) -> Prop:
-    """Return stones of different sizes next to each other."""
-    x, y, z = spot
-    unit = float(np.sqrt(area / (np.pi * 0.55 * (1 + 0.38 + 0.16))))
-    way = float(rng.choice([-1.0, 1.0]))
-    parts, before = [], 0.0
-    # The second is in front of or beside the first, the third beside the second.
-    turns = 0.0, rng.uniform(0.2, 0.8), rng.uniform(-0.9, 0.1)
-    for size, turn in zip(unit * np.array([1.0, 0.62, 0.4]), turns, strict=True):
-        radius, squash = float(size), float(rng.uniform(0.42, 0.56))
-        if before:
-            reach = 1.03 * (before + radius)
-            x, z = x + way * reach * float(np.cos(turn)), z + reach * float(np.sin(turn))
-        parts.append(PropPart(stone((x, y, z), radius, squash * radius, rng), "stone", "stone"))
-        before = radius
-    return Prop(tuple(parts), 1.5 * unit)
+@dataclass(frozen=True)
+class Known:
+    """A prop of the table."""
+
+    #: The word for it in a mood's own list of props; empty: none.
+    family: str = ""
+    #: Kinds of scenes, and names of moods, that it suits; no mood: all.
+    scenes: tuple[SceneKind, ...] = ("sweep", "podium", "tabletop", "bokeh", "niche", "window", "curtain")
+    moods: tuple[str, ...] = ()
+    #: Its size relative to other props.
+    size: float = 1.0
 
 
-def _books(spot: Spot, area: float, rng: np.random.Generator) -> Prop:
-    """Return two or three books on top of each other, each turned a little."""
-    x, y, z = spot
-    count = int(rng.integers(2, 4))
-    ratio = float(rng.uniform(0.14, 0.18))
-    half = float(np.sqrt(area / (2 * 2.2 * ratio * count)))
-    parts: list[PropPart] = []
-    for index in range(count):
-        high = 2 * half * ratio * float(rng.uniform(0.75, 1.2))
-        size, yaw = half * (1 - 0.07 * index), float(rng.uniform(-0.2, 0.2))
-        # The book's back faces the viewer or points away from them.
-        way = 1.0 if rng.random() < 0.35 else -1.0
-        tint: Tint = "other" if index % 2 else "own"
-        sides = size, float(rng.uniform(0.68, 0.76)) * size
-        parts += book((x, y, z), sides, high, axes(yaw if way > 0 else yaw + np.pi), tint, bool(rng.random() < 0.6))
-        y += high
-    return Prop(tuple(parts), 1.2 * half)
-
-
-def _cloth(spot: Spot, area: float, rng: np.random.Generator, *, tall: float, leaves: tuple[int, int]) -> Prop:
-    """Return folded cloth of two colours, `tall` half widths high; `leaves` counts those below and above."""
-    half = float(np.sqrt(area / (2 * tall)))
-    yaw = float(rng.uniform(-0.3, 0.3))
-    return Prop(tuple(leaves_of_cloth(spot, (half, 0.62 * half), tall * half, *leaves, yaw, rng)), 1.15 * half)
-
-
-def _tray(spot: Spot, area: float, rng: np.random.Generator) -> Prop:
-    """Return a round tray of polished brass with a rim, and a stone or two on it."""
-    x, y, z = spot
-    radius = float(np.sqrt(area / 0.75))
-    high = 0.1 * radius
-    radii = tuple(radius * one for one in (0.95, 0.97, 0.985, 1.0, 1.0))
-    parts = [PropPart(Lathed(x, y, z, high, radii, 0.975, 0.22 * high), "brass", mirror=0.5)]
-    for index in range(int(rng.integers(1, 3))):
-        size = radius * float(rng.uniform(0.2, 0.3)) * (1 - 0.3 * index)
-        at = x + (0.42 - 0.85 * index) * radius, y + 0.22 * high, z + float(rng.uniform(-0.3, 0.2)) * radius
-        parts.append(PropPart(stone(at, size, 0.55 * size, rng), "stone", "stone"))
-    return Prop(tuple(parts), radius)
-
-
-def _bowl(spot: Spot, area: float, rng: np.random.Generator) -> Prop:
-    """Return a bowl, empty or with eggs in it."""
-    x, y, z = spot
-    radius = float(np.sqrt(area / 1.35))
-    high = float(rng.uniform(0.55, 0.75)) * radius
-    parts = [PropPart(Lathed(x, y, z, high, bowl_radii(radius), 0.955, 0.1 * high), "own", "plaster")]
-    if rng.random() < 0.5:
-        first = float(rng.uniform(0, 2.1))
-        for angle in first + 2.1 * np.arange(3):
-            at = x + 0.4 * radius * float(np.cos(angle)), y + 0.84 * high, z + 0.4 * radius * float(np.sin(angle))
-            parts.append(PropPart(egg(at, 0.235 * radius, axes(float(rng.uniform(0, 6.3)), 0.2, 1.4)), "egg"))
-    return Prop(tuple(parts), 0.6 * radius)
-
-
-def _water(spot: Spot, area: float, rng: np.random.Generator) -> Prop:
-    """Return a shallow dish full of water, which mirrors its background and a stone that lies in it."""
-    x, y, z = spot
-    radius = float(np.sqrt(area / 0.75))
-    high, brim = 0.13 * radius, 0.96 * radius
-    size = 0.26 * radius
-    at = x + float(rng.choice([-0.35, 0.35])) * radius, z - 0.15 * radius
-    parts = (
-        PropPart(Drum(x, y, z, radius, high, brim, 0.3 * high), "own", "plaster"),
-        PropPart(Drum(x, y + 0.2 * high, z, 0.999 * brim, 0.68 * high), "water", mirror=0.3),
-        PropPart(stone((at[0], y + 0.3 * high, at[1]), size, 0.6 * size, rng), "stone", "stone"),
-    )
-    return Prop(parts, radius)
-
-
-def _metal_ball(spot: Spot, area: float, rng: np.random.Generator) -> Prop:
-    """Return a large and a small polished ball of brass."""
-    x, y, z = spot
-    radius = float(np.sqrt(area / (1.2 * np.pi)))
-    side = float(rng.choice([-1.0, 1.0]))
-    small = 0.45 * radius
-    balls = Ball(x, y + radius, z, radius), Ball(x + side * 1.3 * radius, y + small, z + 0.45 * radius, small)
-    return Prop(tuple(PropPart(ball, "brass", mirror=0.72) for ball in balls), 1.25 * radius)
-
-
-_MAKERS: Mapping[PropName, Callable[[Spot, float, np.random.Generator], Prop]] = MappingProxyType(
-    {
-        "stones": _stones,
-        "pebbles": _pebbles,
-        "books": _books,
-        "folded_cloth": partial(_cloth, tall=0.42, leaves=(2, 2)),
-        "towels": partial(_cloth, tall=0.78, leaves=(3, 1)),
-        "tray": _tray,
-        "bowl": _bowl,
-        "vase": plant_props.vase,
-        "potted_plant": plant_props.potted_plant,
-        "water": _water,
-        "metal_ball": _metal_ball,
+@cache
+def known() -> dict[str, Known]:
+    """Return the props by name, read once a process."""
+    table = tomllib.loads((files("pipeline") / "assets" / "props" / "props.toml").read_text("utf-8"))
+    return {
+        name: Known(**{key: tuple(own) if isinstance(own, list) else own for key, own in entry.items()})  # type: ignore[arg-type]  # a test reads all
+        for name, entry in table.items()
     }
-)
+
+
+def pool(kind: SceneKind, mood: Mood) -> list[str]:
+    """Return the names of the props that suit a kind of scene and a mood, or the mood's own list where it has one."""
+    return [
+        name
+        for name, one in known().items()
+        if kind in one.scenes and (one.family in mood.props if mood.props else not one.moods or mood.name in one.moods)
+    ]
+
+
+def shows(name: str, *tints: Tint) -> float:
+    """Return the share of a prop, 0–1, that has one of some tints."""
+    view = view_of(name, 0, False)
+    return sum(view.shares.get(tint, 0.0) for tint in tints) / view.covers
+
+
+def prop(name: str, spot: Spot, area: float, rng: np.random.Generator, eye: Spot) -> Prop:
+    """Return a prop of that name that stands on a spot, seen from `eye`."""
+    slope = (eye[1] - spot[1]) / (eye[2] - spot[2])
+    return _made(name, int(np.abs(np.array(SLOPES) - slope).argmin()), spot, area, 0.0, rng, eye)
+
+
+def lying(name: str, spot: Spot, area: float, turn: float, rng: np.random.Generator, eye: Spot) -> Prop:
+    """Return a prop that lies on the depth of a spot and is seen from straight above, turned by `turn` radians."""
+    return _made(name, ABOVE, spot, area, turn, rng, eye)
+
+
+def _made(name: str, view: int, spot: Spot, area: float, turn: float, rng: np.random.Generator, eye: Spot) -> Prop:
+    flip = bool(rng.random() < 0.5)
+    baked = view_of(name, view, flip)
+    size = float(np.sqrt(known()[name].size * area / baked.covers))
+    largest = max(baked.shares, key=lambda tint: baked.shares[tint])
+    parts = [
+        PropPart(
+            Sprite(name, view, flip, tint, *spot, size, eye, turn, tint == largest),
+            tint,  # type: ignore[arg-type]  # the tints of the files
+            mirror=SATIN if tint == "brass" else 0.0,
+        )
+        for tint in baked.shares
+    ]
+    return Prop(tuple(parts), 0.9 * size * baked.near)
+
+
+def tints(plan: Assignment, own: int, other: int) -> dict[Tint, int]:
+    """Return the slot of each tint of a prop in the slot `own`, among the colours of a scene."""
+    return {
+        "own": own,
+        "other": other,
+        "brass": own if plan.metallic(own) else plan.natural["metal"],
+        "leaf": plan.natural["leaf"],
+        "stone": own if plan.suits(own, "stone") else plan.natural["stone"],
+        "earth": plan.natural["earth"],
+        "egg": plan.natural["egg"],
+        "page": plan.natural["page"],
+        "wood": plan.natural["wood"],
+        "as_is": plan.as_is,
+    }

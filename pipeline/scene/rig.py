@@ -28,11 +28,6 @@ RISE, BEFORE = 0.5, 0.25
 SOFTNESS: Mapping[ShadowWord, float] = MappingProxyType({"soft": 0.6, "hard": 0.05})
 
 
-def leafy(mood: Mood) -> bool:
-    """Return whether a mood has plants, so that the shadows of leaves have a cause."""
-    return "potted_plant" in mood.props
-
-
 def asked_softness(shadow: Shadow) -> float | None:
     """Return the lamp's softness, 0–1, that a caller's shadow asks for; None: the scene's own."""
     return SOFTNESS.get(shadow.shadow) if shadow.shadow_softness is None else shadow.shadow_softness
@@ -106,7 +101,7 @@ def rig(
     )
     if kind != "window":
         return found
-    gobo, half = _gobo(found, wall, rng, leafy(mood)), 0.02 + 0.09 * mood.softness
+    gobo, half = _gobo(found, wall, rng), 0.02 + 0.09 * mood.softness
     if asked is not None:
         return replace(found, gobo=gobo)
     return replace(found, half=float(min(half, LEAFY) if gobo.leaves else half), gobo=gobo)
@@ -201,13 +196,12 @@ def clear_of(found: Rig, places: NDArray[np.float32], away: int) -> Rig:
     return replace(found, gobo=replace(gobo, centre=point(centre + move)))
 
 
-def _gobo(found: Rig, wall: float, rng: np.random.Generator, leaves_near: bool) -> Gobo:
+def _gobo(found: Rig, wall: float, rng: np.random.Generator) -> Gobo:
     """Return window panes, blinds or a plant's leaves, placed so that the sun falls beside and behind the product."""
     target = np.array([float(rng.uniform(-0.12, 0.12)), 0.3, 0.75 * wall])
     towards = np.asarray(found.position) - target
     centre = target + towards / np.linalg.norm(towards) * 1.3
     pattern = ("panes", "panes_leaves", "leaves", "blinds")[int(rng.integers(4))]
-    pattern = pattern if leaves_near or "leaves" not in pattern else "panes"
     bars: list[tuple[float, float, float, float]] = []
     half_u, half_v = float(rng.uniform(0.3, 0.42)), float(rng.uniform(0.42, 0.6))
     if pattern != "leaves":

@@ -14,7 +14,8 @@ from pipeline.geometry.solids import Solid
 from pipeline.geometry.walls import Floor, Recess, Sweep, Top, Wall
 from pipeline.scene.flat_lay import FlatLay
 from pipeline.scene.layout import FOCAL, Layout, Part, Role
-from pipeline.scene.rig import clear_of, leafy, shifted, through_leaves
+from pipeline.scene.props import pool
+from pipeline.scene.rig import clear_of, shifted, through_leaves
 from pipeline.scene.staging import ALL, Staging
 
 #: Range of the wall's position, z in canvas heights, nearest and farthest.
@@ -251,7 +252,7 @@ class SetBuilder:
         light = shifted(self.empty.rig, self.empty.aspect / 2 - self.empty.foot[0], bottom - 0.5)
         # A soft light would blur leaf shadows away. The mood decides whether there are any, so that a caller's
         # softness moves no prop.
-        if self.rng.random() < 0.4 and self.spec.mood.softness <= SOFT and leafy(self.spec.mood):
+        if self.spec.mood.softness <= SOFT and self.rng.random() < 0.4:
             half = (right - left) / 2 + 0.04
             free = [(-half, -0.04, half, bottom - top + 0.04)]
             if self.empty.kept is not None:
@@ -261,7 +262,9 @@ class SetBuilder:
             light = dappled if self.empty.softness <= SOFT else light
         self.empty = replace(self.empty, horizon_y=0.5, top_down=True, rig=light)
         plane = Top(0.0, turn=float(self.rng.choice([0.0, np.pi / 2])))
-        still = FlatLay(self.empty, self.plan, self.rng, self.spec.mood.props, MOST[self.spec.dressing.props])
+        still = FlatLay(
+            self.empty, self.plan, self.rng, pool("flatlay", self.spec.mood), MOST[self.spec.dressing.props]
+        )
         under_copy = self.empty.kept is not None and scene.surface in BUSY
         if self.plan.surfaces["sheet"] < self.plan.asked or self.rng.random() < 0.5 or under_copy:
             still.sheet(scene.wall, under_copy=under_copy)
@@ -297,7 +300,7 @@ class SetBuilder:
     def _staging(
         self, *, level: float, back: float, ground: Dunes | None = None, also: tuple[int, ...] = ()
     ) -> Staging:
-        props, most = self.spec.mood.props, MOST[self.spec.dressing.props]
+        props, most = pool(self.spec.scene.kind, self.spec.mood), MOST[self.spec.dressing.props]
         return Staging(
             self.empty, self.plan, self.rng, level=level, also=also, back=back, ground=ground, props=props, most=most
         )

@@ -1,27 +1,23 @@
 """Place the props of a scene: the stand under the product, the panel behind it, the props beside it."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.colour.assignment import Assignment
-from pipeline.core.spec import PropName
 from pipeline.geometry.heightfields import Dunes
 from pipeline.geometry.panels import Panel
 from pipeline.geometry.solids import Ball, Block, Drum, Solid
 from pipeline.scene.layout import FOCAL, Layout, Part, Role
-from pipeline.scene.prop_parts import SATIN, Prop, PropPart, tints
-from pipeline.scene.props import prop
+from pipeline.scene.props import BODIED, SATIN, Prop, PropPart, prop, shows, tints
 
 #: Minimum share of the picture of an asked colour's prop; below 2 % it would not look like one of the picture's
 #: colours.
 MIN_AREA = 0.04
-#: Props that show too little of their colour to represent an asked colour, and the factor that enlarges other props.
-THIN: frozenset[PropName] = frozenset({"metal_ball", "tray", "water", "vase", "potted_plant"})
-ROOMY = 1.3
-#: Props that come in natural colours only.
-STONES: frozenset[PropName] = frozenset({"stones", "pebbles"})
+#: Factor that enlarges the prop of an asked colour.
+ROOMY = 1.6
 #: More props than any scene has.
 ALL = 99
 #: Left, bottom, right, top in the picture's plane at the product, in canvas heights.
@@ -43,7 +39,7 @@ class Staging:
         also: tuple[int, ...] = (),
         back: float,
         ground: Dunes | None = None,
-        props: tuple[PropName, ...] = (),
+        props: Sequence[str] = (),
         most: int = ALL,
     ):
         self._layout, self._plan, self._rng = layout, plan, rng
@@ -198,28 +194,23 @@ class Staging:
         if natural and not asked:
             slot = self._plan.natural["stone"]
         # A prop for an asked colour must show that colour.
-        bodied = [name for name in self._things if not asked or name not in THIN]
-        if asked and not self._plan.suits(slot, "stone"):
-            bodied = [name for name in bodied if name not in STONES]
-        name = bodied[0] if bodied and rng.random() < (0.5 if asked else 0.85) else None
-        if natural:
-            name = "stones" if rng.random() < 0.4 else "pebbles"
-        elif self._plan.metallic(slot):
-            name = "metal_ball"
+        mine = ("own", "stone") if self._plan.suits(slot, "stone") else ("own",)
+        bodied = [name for name in self._things if not asked or shows(name, *mine) >= BODIED]
+        name = bodied[int(rng.integers(len(bodied)))] if bodied and not self._plan.metallic(slot) else None
         area = MIN_AREA * self._layout.aspect * (float(rng.uniform(1.0, 1.5)) if asked else 0.45 if small else 0.7)
         if asked and name is not None:
-            area *= ROOMY
+            area *= ROOMY / max(shows(name, *mine), BODIED)
         best: tuple[float, float, float, Prop | None] | None = None
+        eye = self._layout.eye
         # One shape is drawn. Only its boxes are tried in each place; the whole prop is made for the chosen place alone.
         shape = int(rng.integers(2**32))
-        model = None if name is None else prop(name, (0.0, 0.0, 0.0), 1.0, np.random.default_rng(shape))
+        model = None if name is None else prop(name, (0.0, 0.0, 0.0), 1.0, np.random.default_rng(shape), eye)
         boxes = None if model is None else _boxes(model)
-        eye = float(self._layout.camera[0])
         for _ in range(60):
             z = float(rng.uniform(max(self._back + 0.16, -1.1), 0.02 if small else -0.12))
             scale = (FOCAL - z) / FOCAL
             # Between the picture's sides at this depth, beside the copy.
-            low, high = (eye + scale * (side - self._layout.aspect / 2) for side in self._span)
+            low, high = (eye[0] + scale * (side - self._layout.aspect / 2) for side in self._span)
             x = float(rng.uniform(low, high))
             made = None
             if model is None or boxes is None:
@@ -239,8 +230,8 @@ class Staging:
         if made is None:
             assert name is not None, "props without a name are made in the loop"
             covers = area * ((FOCAL - z) / FOCAL) ** 2
-            made = prop(name, (x, self._floor(x, z), z), covers, np.random.default_rng(shape))
-        if name in self._things:
+            made = prop(name, (x, self._floor(x, z), z), covers, np.random.default_rng(shape), eye)
+        if name in self._things and not natural:
             self._things.remove(name)
         slots = tints(self._plan, slot, self._tone(slot))
         for part in made.parts:

@@ -7,15 +7,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.geometry.heightfields import Curtain, Dunes
-from pipeline.geometry.lathed import Lathed
-from pipeline.geometry.panels import Panel, Sprig
+from pipeline.geometry.panels import Panel
 from pipeline.geometry.ray import Triple
-from pipeline.geometry.rounded import Rounded
 from pipeline.geometry.slabs import Slab
 from pipeline.geometry.solids import Ball, Block, Drum, Solid
+from pipeline.geometry.sprites import TINTS, Sprite
 from pipeline.geometry.walls import Floor, Recess, Sweep, Wall
 from pipeline.scene.layout import Part
-from scripts.renderer.leaves import leaves_mesh
 from scripts.renderer.triangles import (
     HALF_TURN,
     Mesh,
@@ -72,12 +70,8 @@ def solid_mesh(solid: Solid) -> Mesh:
             found = _dunes(solid)
         case Slab():
             found = _slab(solid)
-        case Rounded():
-            found = _soft(solid)
-        case Lathed():
-            found = _lathed(solid)
-        case Sprig():
-            found = leaves_mesh(solid)
+        case Sprite():
+            found = _sprite(solid)
         case _:
             raise TypeError(f"{type(solid).__name__} has no mesh. Add it to solid_mesh")
     return found
@@ -132,31 +126,9 @@ def _ball(solid: Ball) -> Mesh:
 def _drum(solid: Drum) -> Mesh:
     around = np.linspace(0, 2 * np.pi, 2 * HALF_TURN + 1)
     out = np.stack([np.sin(around), np.cos(around)], 1)
-    if solid.hollow:
-        return _cup(solid, out)
     bevel = min(BEVEL, 0.4 * solid.radius, 0.4 * solid.height)
     core = out * (solid.radius - bevel) + (solid.x, solid.z)
     return _rounded(core, out, bevel, solid.y, solid.y + solid.height)
-
-
-def _cup(solid: Drum, out: NDArray[np.float64]) -> Mesh:
-    """Return a hollow drum: its side, its rim, and the side and floor of its hollow."""
-    top, floor = solid.y + solid.height, solid.y + solid.floor
-    level = np.zeros(len(out))
-
-    def ring(radius: float, y: float) -> NDArray[np.float64]:
-        return np.stack([solid.x + radius * out[:, 0], np.full(len(out), y), solid.z + radius * out[:, 1]], 1)
-
-    side = np.stack([out[:, 0], level, out[:, 1]], 1)
-    outer, inner = ring(solid.radius, top), ring(solid.hollow, top)
-    return join(
-        [
-            strip(ring(solid.radius, solid.y), outer, side),
-            strip(outer, inner, (0, 1, 0)),
-            strip(inner, ring(solid.hollow, floor), -side),
-            fan(ring(solid.hollow, floor), (solid.x, floor, solid.z), (0, 1, 0)),
-        ]
-    )
 
 
 def _block(solid: Block) -> Mesh:
@@ -255,54 +227,20 @@ def _slab(solid: Slab) -> Mesh:
     return join(pieces)
 
 
-def _soft(solid: Rounded) -> Mesh:
-    # An ellipsoid with its octants moved apart, to the corners of the core.
-    quarter = np.linspace(0, np.pi / 2, HALF_TURN // 2 + 1)
-    around = np.concatenate([quarter + turn * np.pi / 2 for turn in range(4)])
-    down = np.concatenate([quarter, quarter + np.pi / 2])[:, None]
-    sides = np.repeat([(1, 1), (-1, 1), (-1, -1), (1, -1)], len(quarter), axis=0)
-    around, sides = np.append(around, 0.0), np.append(sides, sides[:1], axis=0)
-    upper = np.repeat([1.0, -1.0], len(quarter))[:, None]
-    ways = np.sin(down) * np.cos(around), np.cos(down) * np.ones_like(around), np.sin(down) * np.sin(around)
-    signs = sides[:, 0] * np.ones_like(down), upper * np.ones_like(around), sides[:, 1] * np.ones_like(down)
-    local = [
-        sign * core + way * np.where(sign > 0, plus, minus)
-        for way, sign, core, plus, minus in zip(ways, signs, solid.core, solid.plus, solid.minus, strict=True)
-    ]
-    points = np.stack(local, -1) @ np.array(solid.axes) + np.array(solid.at)
-    up = np.array(solid.axes[1])
-    ends = [fan(points[row], tuple(points[row, :-1].mean(0)), tuple(sign * up)) for row, sign in ((0, 1), (-1, -1))]
-    return join([grid(points, _normals(solid, points)), *ends])
-
-
-def _lathed(solid: Lathed) -> Mesh:
-    around = np.linspace(0, 2 * np.pi, 2 * HALF_TURN + 1)
-
-    def wall(low: float, share: float, face: int) -> Mesh:
-        up = np.linspace(low, solid.height, 4 * HALF_TURN + 1, dtype=np.float32)
-        points = np.stack([_ring(solid, float(at), share, around) for at in up])
-        return grid(points, _normals(solid, points, face))
-
-    axis = (0.0, 0.0, 1.0) if solid.lying else (0.0, 1.0, 0.0)
-    rim = _ring(solid, solid.height, 1.0, around)
-    pieces = [wall(0.0, 1.0, 0)]
-    inner = solid.height
-    if solid.hollow:
-        pieces += [wall(solid.floor, solid.hollow, 2), strip(rim, _ring(solid, inner, solid.hollow, around), axis)]
-        inner = solid.floor
-    for up, share, sign in ((inner, solid.hollow or 1.0, 1), (0.0, 1.0, -1)):
-        line = _ring(solid, up, share, around)
-        x, y, z = (sign * part for part in axis)
-        pieces.append(fan(line, tuple(line[:-1].mean(0)), (x, y, z)))
-    return join(pieces)
-
-
-def _ring(solid: Lathed, up: float, share: float, around: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Return a circle, n×3, at a height above a lathed solid's foot, with a share of its radius there."""
-    r, level = share * solid.radius(up), np.full_like(around, up)
-    own = r * np.sin(around), level, r * np.cos(around)
-    x, y, z = (own[0], own[2], own[1]) if solid.lying else own
-    return np.stack([x + solid.x, y + solid.y, z + solid.z], -1)
+def _sprite(solid: Sprite) -> Mesh:
+    """Return the side of a prop that the camera sees, a vertex for every second pixel."""
+    seen, n = solid.baked.seen[::2], len(solid.baked.seen)
+    inside = (seen[:, :n:2] >= TINTS.index(solid.tint) + 0.5) & (seen[:, :n:2] < TINTS.index(solid.tint) + 1)
+    across, down = np.meshgrid(np.arange(0, n, 2) + 0.5, np.arange(0, n, 2) + 0.5)
+    eye = np.array(solid.eye)
+    plane = np.stack([*solid.place_of(across, down), np.full(across.shape, solid.z)], -1)
+    share = solid.size * seen[:, n::2, None] / (eye[2] - solid.z)
+    points = plane + (eye - plane) * share
+    cell = inside[:-1, :-1] & inside[1:, :-1] & inside[:-1, 1:] & inside[1:, 1:]
+    at = np.arange(inside.size).reshape(inside.shape)
+    a, b, c, d = (some[cell] for some in (at[:-1, :-1], at[1:, :-1], at[1:, 1:], at[:-1, 1:]))
+    faces = np.concatenate([np.stack([a, b, c], 1), np.stack([a, c, d], 1)])
+    return Mesh(points.reshape(-1, 3), faces, _normals(solid, points).reshape(-1, 3))
 
 
 def _normals(solid: Solid, points: NDArray[np.floating], face: int = 0) -> NDArray[np.float32]:

@@ -16,15 +16,14 @@ from pipeline.kernels.tracing.solids import (
     Numbers,
     Shapes,
     meet_block,
+    meet_card,
     meet_drum,
     meet_ellipsoid,
     meet_flat,
     meet_floor,
-    meet_lathed,
     meet_open_wall,
     meet_panel,
     meet_recess,
-    meet_rounded,
     meet_slab,
     meet_sweep,
     meet_upright,
@@ -51,8 +50,7 @@ FACES = 8
 _ZERO, _INF, _NEAR, _AWAY = np.float32(0), np.float32(np.inf), np.float32(1e-3), np.float32(-1)
 _FLOOR, _WALL, _OPEN_WALL, _RECESS, _SWEEP = solids.FLOOR, solids.WALL, solids.OPEN_WALL, solids.RECESS, solids.SWEEP
 _PANEL, _ELLIPSOID, _DRUM, _BLOCK, _SLAB = solids.PANEL, solids.ELLIPSOID, solids.DRUM, solids.BLOCK, solids.SLAB
-_LEAVES, _DUNES, _UPRIGHT, _FLAT = solids.LEAVES, solids.DUNES, solids.UPRIGHT, solids.FLAT
-_ROUNDED, _LATHED = solids.ROUNDED, solids.LATHED
+_DUNES, _UPRIGHT, _FLAT, _CARD = solids.DUNES, solids.UPRIGHT, solids.FLAT, solids.CARD
 
 
 @inlined
@@ -113,10 +111,6 @@ def _by_kind(kind: np.int32, p: Numbers, own: np.int32, ray_of: RayOf, rays: Ray
         _each(meet_block, p, own, ray_of, rays, best, found)
     elif kind == _SLAB:
         _each(meet_slab, p, own, ray_of, rays, best, found)
-    elif kind == _ROUNDED:
-        _each(meet_rounded, p, own, ray_of, rays, best, found)
-    elif kind == _LATHED:
-        _each(meet_lathed, p, own, ray_of, rays, best, found)
 
 
 @kernel
@@ -135,9 +129,7 @@ def meet_rays(
         index = which[at]
         kind, numbers, own = shapes.kind[index], shapes.number[index], np.int32(index * FACES)
         p = _numbers(numbers)
-        if kind == _LEAVES:
-            _meet_leaves(shapes, p, own, rays, best, found)
-        elif kind == _DUNES:
+        if kind == _DUNES:
             meet_dunes(numbers, index * FACES, ray[:, :n], best, found)
         elif (kind == _UPRIGHT) | (kind == _FLAT):
             for j in range(n):
@@ -152,93 +144,6 @@ def meet_rays(
             _by_kind(kind, p, own, _light_ray, rays, best, found)
 
 
-@inlined
-def _crosses(edge: Field, y: F) -> np.bool:
-    """Return whether the level y crosses an edge (x0, y0, x1, y1)."""
-    crosses: np.bool = (edge[1] > y) != (edge[3] > y)
-    return crosses
-
-
-@inlined
-def _crossing(edge: Field, y: F) -> F:
-    """Return the x at which the level y crosses an edge."""
-    x: F = (edge[2] - edge[0]) * (y - edge[1]) / (edge[3] - edge[1]) + edge[0]
-    return x
-
-
-@inlined
-def _beside_rib(leaf: Field, x: F, y: F) -> F:
-    """Return a place's distance to the left of a leaf's rib, times the rib's length."""
-    left: F = (leaf[8] - leaf[6]) * (y - leaf[7]) - (leaf[9] - leaf[7]) * (x - leaf[6])
-    return left
-
-
-@inlined
-def _near_leaf(leaf: Field, x: F, y: F) -> np.bool:
-    """Return whether a place is inside the two boxes around a leaf, one level and one along its rib."""
-    left = _beside_rib(leaf, x, y)
-    level: np.bool = (x > leaf[0]) & (x < leaf[2]) & (y > leaf[1]) & (y < leaf[3])
-    level &= (left > leaf[10]) & (left < leaf[11])
-    return level
-
-
-@inlined
-def _on_leaf(shapes: Shapes, leaf: Field, x: F, y: F) -> bool:
-    """Return whether a place near a leaf is inside it, by the even-odd rule."""
-    odd = False
-    for k in range(np.int64(leaf[4]), np.int64(leaf[5])):
-        edge = shapes.edge[k]
-        if _crosses(edge, y) and x < _crossing(edge, y):
-            odd = not odd
-    return odd
-
-
-@inlined
-def _leaf_face(leaf: Field, place: np.int64, folded: F, x: F, y: F) -> np.int32:
-    """Return the face of a place on leaf number `place`, from the leaf's lean and the side of its rib."""
-    face = np.int32(2 * (place % 4)) + (np.int32(1) if _beside_rib(leaf, x, y) < _ZERO else np.int32(0))
-    return face if folded > _ZERO else np.int32(0)
-
-
-@inlined
-def _meet_leaves(shapes: Shapes, p: Numbers, own: np.int32, rays: Lines, best: Field, found: Ints) -> None:
-    n = best.size
-    ox, oy, oz, dx, dy, dz = rays
-    # Most rays miss the box around all leaves; most others miss the box of each leaf.
-    at, near, who = np.empty((3, n), np.float32), np.empty(n, np.bool_), np.empty(n, np.int64)
-    ts, xs, ys = at[0], at[1], at[2]
-    for j in range(n):
-        t = (p[0] - oz[j]) / dz[j]
-        x, y = ox[j] + t * dx[j], oy[j] + t * dy[j]
-        ts[j], xs[j], ys[j] = t, x, y
-        near[j] = (t > _NEAR) & (t < best[j]) & (x > p[1]) & (x < p[3]) & (y > p[2]) & (y < p[4])
-    kept = 0
-    for j in range(n):
-        who[kept], ts[kept], xs[kept], ys[kept] = j, ts[j], xs[j], ys[j]
-        kept += 1 if near[j] else 0
-    first = np.int64(p[5])
-    for index in range(first, np.int64(p[6])):
-        leaf = shapes.leaf[index]
-        for k in range(kept):
-            near[k] = _near_leaf(leaf, xs[k], ys[k])
-        for k in range(kept):
-            if near[k] and ts[k] < best[who[k]] and _on_leaf(shapes, leaf, xs[k], ys[k]):
-                best[who[k]] = ts[k]
-                found[who[k]] = own + _leaf_face(leaf, index - first, p[7], xs[k], ys[k])
-
-
-@kernel
-def leaves_at(shapes: Shapes, x: Field, y: Field, out: Ints) -> None:
-    """Write into `out`, n int32, the first of a solid's leaves at each place (x, y), n float32; -1 for none."""
-    for j in range(out.size):
-        out[j] = -1
-        for index in range(len(shapes.leaf)):
-            leaf = shapes.leaf[index]
-            if _near_leaf(leaf, x[j], y[j]) and _on_leaf(shapes, leaf, x[j], y[j]):
-                out[j] = index
-                break
-
-
 @kernel
 def meet_row(
     shapes: Shapes, index: int, code: int, a: int, b: int, origin: Field, dx: Field, dy: F, best: Field, found: Ints
@@ -250,39 +155,14 @@ def meet_row(
     kind, p, own = shapes.kind[index], _numbers(shapes.number[index]), np.int32(code * FACES)
     ox, oy, oz = origin[0], origin[1], origin[2]
     dx, best, found = dx[a:b], best[a:b], found[a:b]
-    if kind == _LEAVES:
-        t = oz - p[0]
-        _see_leaves(shapes, p, own, ox, oy + t * dy, t, dx, best, found)
+    if kind == _CARD:
+        for j in range(dx.size):
+            t, _ = meet_card(shapes, p, ox, oy, oz, dx[j], dy, _AWAY)
+            if t < best[j]:
+                best[j] = t
+                found[j] = own
     else:
         _by_kind(kind, p, own, _camera_ray, (ox, oy, oz, dx, dy), best, found)
-
-
-@inlined
-def _see_leaves(
-    shapes: Shapes, p: Numbers, own: np.int32, ox: F, y: F, t: F, dx: Field, best: Field, found: Ints
-) -> None:
-    """Fill the leaves of one plane at distance t, along the level y."""
-    first = np.int64(p[5])
-    crossing = np.empty(64, np.float32)
-    for index in range(first, np.int64(p[6])):
-        leaf = shapes.leaf[index]
-        if not ((t > _NEAR) & (y > leaf[1]) & (y < leaf[3])):
-            continue
-        count = 0
-        for k in range(np.int64(leaf[4]), np.int64(leaf[5])):
-            if _crosses(shapes.edge[k], y) and count < crossing.size:
-                crossing[count] = _crossing(shapes.edge[k], y)
-                count += 1
-        for j in range(dx.size):
-            x = ox + t * dx[j]
-            if (x > leaf[0]) & (x < leaf[2]) & (t < best[j]):
-                odd = False
-                for k in range(count):
-                    if x < crossing[k]:
-                        odd = not odd
-                if odd:
-                    best[j] = t
-                    found[j] = own + _leaf_face(leaf, index - first, p[7], x, y)
 
 
 @inlined

@@ -13,13 +13,10 @@ from numpy.typing import NDArray
 from pipeline.kernels.jit import inlined
 
 #: Kinds of solids, and the length of a solid's row of numbers.
-FLOOR, WALL, OPEN_WALL, RECESS, SWEEP, PANEL, ELLIPSOID, DRUM, BLOCK, SLAB, LEAVES, DUNES, UPRIGHT, FLAT = range(14)
-ROUNDED, LATHED = 14, 15
+FLOOR, WALL, OPEN_WALL, RECESS, SWEEP, PANEL, ELLIPSOID, DRUM, BLOCK, SLAB, DUNES, UPRIGHT, FLAT, CARD = range(14)
 NUMBERS = 24
 #: The most sides of a slab.
 SIDES = 7
-#: The most control values of a lathed solid's profile.
-CONTROLS = 15
 #: The most slices of a shadow proxy.
 SLICES = 16
 
@@ -33,10 +30,7 @@ _ZERO, _ONE, _INF = np.float32(0), np.float32(1), np.float32(np.inf)
 #: A ray meets a surface only after this distance, in canvas heights, so that it leaves its own.
 _NEAR = np.float32(1e-3)
 _NO_FACE = np.int32(0)
-#: Newton's steps towards a rounded solid, their greatest final error, and the error at which they stop; errors are
-#: shares of its rounding.
-_STEPS, _CLOSE, _EXACT = 8, np.float32(2e-3), np.float32(1e-5)
-_HALF, _TWO = np.float32(0.5), np.float32(2)
+_HALF = np.float32(0.5)
 #: Cycles per canvas height, and per unit of direction, of the pseudo-random offset of a ray; any large numbers.
 _MIX = (
     np.float32(1157.3),
@@ -55,13 +49,8 @@ class Shapes(NamedTuple):
     kind: NDArray[np.int32]
     #: n×NUMBERS float32.
     number: NDArray[np.float32]
-    #: Edges of all leaves, m×4 float32: x, y of both ends.
-    edge: NDArray[np.float32]
-    #: l×12 float32, for each leaf: left, bottom, right, top (0–3), the range of its edges (4, 5), the ends of its rib
-    #: (6–9). Last are its reach to the right of the rib, negative, and to the left, times the rib's length.
-    leaf: NDArray[np.float32]
-    #: h×w float32 silhouette of a shadow proxy, 1×1 if there is none. Values are the depth inside it, or a bit for each
-    #: slice that contains the place.
+    #: h×w float32 silhouettes of shadow proxies, one below the other, 1×1 if there is none. Values are the depth inside
+    #: it, or a bit for each slice that contains the place. A camera's shapes have the pictures of cards instead.
     image: NDArray[np.float32]
 
 
@@ -236,172 +225,8 @@ def meet_ellipsoid(p: Numbers, ox: F, oy: F, oz: F, dx: F, dy: F, dz: F) -> Meet
 
 
 @inlined
-def beyond(q: F, half: F, more: F, less: F) -> F:
-    """Return a place's signed distance beyond a core's side along one axis, in units of the rounding there."""
-    return (q - half) * more if q > half else ((q + half) * less if q < -half else _ZERO)
-
-
-@inlined
-def meet_rounded(p: Numbers, ox: F, oy: F, oz: F, dx: F, dy: F, dz: F) -> Meeting:
-    """Intersect a ray with a rounded solid: all places at most 1 from a box, its core.
-
-    Each side of each axis has its own unit. The distance is convex along a ray, so Newton's steps from the box around
-    the solid never pass the surface. p contains, in this order:
-
-    - the centre, and three axes of length 1;
-    - half the core's sides;
-    - 1 / the rounding, on the plus and the minus side of each axis;
-    - the squared radius of a ball around the solid.
-    """
-    x = ox - p[0]
-    y = oy - p[1]
-    z = oz - p[2]
-    # Most rays of a dome miss even the surrounding ball.
-    outside = x * x + y * y + z * z - p[21]
-    towards = x * dx + y * dy + z * dz
-    if (outside > _ZERO) & ((towards >= _ZERO) | (towards * towards < outside * (dx * dx + dy * dy + dz * dz))):
-        return _INF, _NO_FACE
-    ou = p[3] * x + p[4] * y + p[5] * z
-    ov = p[6] * x + p[7] * y + p[8] * z
-    ow = p[9] * x + p[10] * y + p[11] * z
-    du = p[3] * dx + p[4] * dy + p[5] * dz
-    dv = p[6] * dx + p[7] * dy + p[8] * dz
-    dw = p[9] * dx + p[10] * dy + p[11] * dz
-    u0, u1 = slab(ou, du, -p[12] - _ONE / p[16], p[12] + _ONE / p[15])
-    v0, v1 = slab(ov, dv, -p[13] - _ONE / p[18], p[13] + _ONE / p[17])
-    w0, w1 = slab(ow, dw, -p[14] - _ONE / p[20], p[14] + _ONE / p[19])
-    enter = u0 if u0 > v0 else v0
-    enter = enter if enter > w0 else w0
-    leave = u1 if u1 < v1 else v1
-    leave = leave if leave < w1 else w1
-    # Most remaining rays miss its box: a jump costs them less than steps in all lanes.
-    if (enter >= leave) | (leave <= _NEAR):
-        return _INF, _NO_FACE
-    eu = beyond(ou, p[12], p[15], p[16])
-    ev = beyond(ov, p[13], p[17], p[18])
-    ew = beyond(ow, p[14], p[19], p[20])
-    # From inside, such as from the floor close to its foot, a ray meets the far side.
-    inside = eu * eu + ev * ev + ew * ew < _ONE
-    enter = enter if enter > _ZERO else _ZERO
-    t = leave if inside else enter
-    off = _ONE
-    for _ in range(_STEPS):
-        eu = beyond(ou + t * du, p[12], p[15], p[16])
-        ev = beyond(ov + t * dv, p[13], p[17], p[18])
-        ew = beyond(ow + t * dw, p[14], p[19], p[20])
-        far = np.sqrt(eu * eu + ev * ev + ew * ew)
-        speed = eu * du * (p[15] if eu > _ZERO else p[16])
-        speed += ev * dv * (p[17] if ev > _ZERO else p[18])
-        speed += ew * dw * (p[19] if ew > _ZERO else p[20])
-        off = far - _ONE
-        if off < _EXACT:
-            break
-        # A ray that has passed its nearest place to the solid misses it.
-        if (speed == _ZERO) | ((not inside) & (off > _CLOSE) & (speed >= _ZERO)):
-            return _INF, _NO_FACE
-        t -= off * far / speed
-    if off >= _CLOSE:
-        return _INF, _NO_FACE
-    # A ray that enters so close hits at once; a ray that leaves from there misses.
-    near = _INF if inside else _NEAR + _NEAR
-    return (t if t > _NEAR else near), _NO_FACE
-
-
-@inlined
-def profile(p: Numbers, at: np.int64, s: F) -> F:
-    """Return the squared radius of a lathed solid in its piece `at`, at s from 0 to 1: a quadratic B-spline."""
-    one, two, three = p[8 + at], p[9 + at], p[10 + at]
-    return _HALF * (one + two) + s * (two - one) + _HALF * s * s * (one - _TWO * two + three)
-
-
-@inlined
-def meet_lathed(p: Numbers, ox: F, oy: F, oz: F, dx: F, dy: F, dz: F) -> Meeting:
-    """Intersect a ray with a solid of revolution that may be hollow from above: outside, rim, inside and its floor.
-
-    The ray meets each piece of the profile at the roots of a quadratic equation. p contains the foot's centre, 1 if the
-    axis runs towards the camera (0: upwards), the height and the number of control values. Then follow the hollow's
-    share of the squared radius (0: none), the height of its floor, the control values and the greatest squared radius.
-    """
-    lying = p[3] > _HALF
-    x = ox - p[0]
-    y = (oz - p[2]) if lying else (oy - p[1])
-    z = (oy - p[1]) if lying else (oz - p[2])
-    up = dz if lying else dy
-    ahead = dy if lying else dz
-    pieces = np.int64(p[5]) - 2
-    scale = np.float32(pieces) / p[4]
-    a = dx * dx + ahead * ahead
-    b = x * dx + z * ahead
-    c = x * x + z * z
-    # Most remaining rays miss the surrounding cylinder.
-    first, last = circle(x, z, dx, ahead, np.sqrt(p[23]))
-    low, high = slab(y, up, _ZERO, p[4])
-    first = low if low > first else first
-    last = high if high < last else last
-    if (a > _ZERO) & ((first > last) | (last < _ZERO)):
-        return _INF, _NO_FACE
-    best, face = _INF, _NO_FACE
-    level = up == _ZERO
-    by = _ONE if level else up
-    speed = up * scale
-    for at in range(pieces):
-        one, two, three = p[8 + at], p[9 + at], p[10 + at]
-        s = y * scale - np.float32(at)
-        bend = _HALF * (one - _TWO * two + three)
-        slope = two - one
-        here = _HALF * (one + two) + s * (slope + s * bend)
-        tilt = _HALF * speed * (slope + _TWO * s * bend)
-        curve = speed * speed * bend
-        for layer in range(2):
-            share = _ONE if layer == 0 else p[6]
-            if share == _ZERO:
-                continue
-            qa = a - share * curve
-            qb = b - share * tilt
-            qc = c - share * here
-            root = qb * qb - qa * qc
-            if root <= _ZERO:
-                continue
-            half = np.sqrt(root)
-            # This form of the two roots avoids cancellation.
-            big = -qb - half if qb > _ZERO else -qb + half
-            for which in range(2):
-                over = qa if which == 0 else big
-                t = (big if which == 0 else qc) / over if over != _ZERO else _INF
-                place = s + t * speed
-                found = (t > _NEAR) & (t < best) & (place >= _ZERO) & (place <= _ONE)
-                if found & ((layer == 0) | (y + t * up > p[7])):
-                    best = t
-                    face = np.int32(2 * layer)
-    if not level:
-        top = (p[4] - y) / by
-        r = c + top * (_TWO * b + top * a)
-        rim = profile(p, pieces - 1, _ONE)
-        if (top > _NEAR) & (top < best) & (r <= rim) & (r >= p[6] * rim):
-            best = top
-            face = np.int32(1)
-        low = -y / by
-        r = c + low * (_TWO * b + low * a)
-        if (low > _NEAR) & (low < best) & (r <= profile(p, np.int64(0), _ZERO)):
-            best = low
-            face = np.int32(4)
-        if p[6] > _ZERO:
-            t = (p[7] - y) / by
-            r = c + t * (_TWO * b + t * a)
-            place = p[7] * scale
-            piece = min(np.int64(place), pieces - 1)
-            if (t > _NEAR) & (t < best) & (r <= p[6] * profile(p, piece, place - np.float32(piece))):
-                best = t
-                face = np.int32(3)
-    return best, face
-
-
-@inlined
 def meet_drum(p: Numbers, ox: F, oy: F, oz: F, dx: F, dy: F, dz: F) -> Meeting:
-    """Intersect a ray with an upright cylinder that may be hollow from above.
-
-    p = the foot's centre, the radius, the height, the hollow's radius (0 for none) and its floor's height.
-    """
+    """Intersect a ray with an upright cylinder, p = the foot's centre, the radius, the height."""
     enter, leave = circle(ox - p[0], oz - p[2], dx, dz, p[3])
     low, high = slab(oy, dy, p[1], p[1] + p[4])
     top = low > enter
@@ -409,17 +234,7 @@ def meet_drum(p: Numbers, ox: F, oy: F, oz: F, dx: F, dy: F, dz: F) -> Meeting:
     end = leave if leave < high else high
     # A ray that starts inside, such as from the floor close to the foot, meets the far side.
     outer = t if t > _NEAR else end
-    outer = outer if (t < end) & (outer > _NEAR) else _INF
-    # Through the open top, or from within, a ray meets the hollow's side, its floor or nothing.
-    first, rim = circle(ox - p[0], oz - p[2], dx, dz, p[5])
-    above, under = slab(oy, dy, p[1] + p[6], p[1] + p[4])
-    first = above if above > first else first
-    end = rim if rim < under else under
-    within = (p[5] > _ZERO) & (first < end) & (end > _NEAR) & (first <= (t if t > _ZERO else _ZERO) + _NEAR)
-    floor = under <= rim
-    inner = end if (not floor) | (dy < _ZERO) else _INF
-    face = np.int32(1) if top else np.int32(0)
-    return (inner if within else outer), ((np.int32(3) if floor else np.int32(2)) if within else face)
+    return (outer if (t < end) & (outer > _NEAR) else _INF), (np.int32(1) if top else np.int32(0))
 
 
 @inlined
@@ -485,26 +300,77 @@ def meet_slab(p: Numbers, ox: F, oy: F, oz: F, dx: F, dy: F, dz: F) -> Meeting:
 
 @inlined
 def meet_upright(shapes: Shapes, p: Numbers, ox: F, oy: F, oz: F, dx: F, dy: F, dz: F) -> Meeting:
-    """Intersect a ray with a standing product: upright slices, each a bit of its silhouette's pixels.
+    """Intersect a ray with a standing product or a prop: slices, each a bit of its silhouette's pixels.
 
-    p = pixels per canvas height, the foot's pixel, the number of slices, then their depths. Each ray moves the slices
+    p = pixels per canvas height, the pixel of the world's origin, the number of slices, their depths, then the cosine
+    and sine of its turn in the picture, the first row of its image and the number of rows. Each ray moves the slices
     back by a pseudo-random share of the distance between two. Otherwise their edges would show as stairs and combs.
     """
-    height, width = shapes.image.shape
+    width = np.float32(shapes.image.shape[1])
+    # Most rays miss the box around it.
+    last = np.int64(p[3])
+    x0, x1 = slab((ox * p[20] + oy * p[21]) * p[0] + p[1], (dx * p[20] + dy * p[21]) * p[0], _ZERO, width)
+    y0, y1 = slab(p[2] - (oy * p[20] - ox * p[21]) * p[0], (dx * p[21] - dy * p[20]) * p[0], _ZERO, p[23])
+    enter = x0 if x0 > y0 else y0
+    leave = x1 if x1 < y1 else y1
+    if (last == 0) | (enter >= leave) | (leave <= _NEAR):
+        return _INF, _NO_FACE
     nearest = _INF
     chance = (ox * _MIX[0] + oy * _MIX[1] + oz * _MIX[2]) + (dx * _MIX[3] + dy * _MIX[4] + dz * _MIX[5])
     back = (chance - np.floor(chance)) * (p[5] - p[4])
-    for slice_at in range(np.int64(p[3])):
+    for slice_at in range(last):
         t = (p[4 + slice_at] - back - oz) / dz
-        column = (ox + t * dx) * p[0] + p[1]
-        row = p[2] - (oy + t * dy) * p[0]
-        inside = (t > _NEAR) & (row >= _ZERO) & (row < np.float32(height))
-        inside = inside & (column >= _ZERO) & (column < np.float32(width))
-        r = np.int64(row if inside else _ZERO)
+        if (t <= enter) | (t >= leave) | (t >= nearest):
+            continue
+        x = ox + t * dx
+        y = oy + t * dy
+        column = (x * p[20] + y * p[21]) * p[0] + p[1]
+        row = p[2] - (y * p[20] - x * p[21]) * p[0]
+        inside = (t > _NEAR) & (row >= _ZERO) & (row < p[23])
+        inside = inside & (column >= _ZERO) & (column < width)
+        r = np.int64(row + p[22] if inside else _ZERO)
         c = np.int64(column if inside else _ZERO)
         held = (np.int64(shapes.image[r, c]) >> slice_at) & 1
         nearest = t if inside & (held == 1) & (t < nearest) else nearest
     return nearest, _NO_FACE
+
+
+@inlined
+def _of_tint(value: F, tint: F) -> F:
+    """Return how much of a card's pixel has a tint: the pixel is its tint's number and, after the point, its share."""
+    return value - tint if (value >= tint) & (value < tint + _ONE) else _ZERO
+
+
+@inlined
+def meet_card(shapes: Shapes, p: Numbers, ox: F, oy: F, oz: F, dx: F, dy: F, dz: F) -> Meeting:
+    """Intersect a camera's ray with the places of one tint in the picture of a prop, at the prop's own depth.
+
+    The picture is on a plane through the prop's foot. p = pixels per canvas height, the pixel of the world's origin,
+    the plane's depth, the tint, the picture's side in canvas heights and the level of the ground, then 20 to 23 as in
+    `meet_upright`. The right half of the image has the depths, in sides of the picture.
+    """
+    half = np.int64(p[23])
+    t = (p[3] - oz) / dz
+    x = ox + t * dx
+    y = oy + t * dy
+    column = (x * p[20] + y * p[21]) * p[0] + p[1] - _HALF
+    row = p[2] - (y * p[20] - x * p[21]) * p[0] - _HALF
+    inside = (column >= _ZERO) & (column < p[23] - _ONE) & (row >= _ZERO) & (row < p[23] - _ONE) & (t > _NEAR)
+    column = column if inside else _ZERO
+    row = row if inside else _ZERO
+    c = np.int64(column)
+    r = np.int64(row)
+    u = column - np.float32(c)
+    v = row - np.float32(r)
+    r += np.int64(p[22])
+    one = (_ONE - u) * _of_tint(shapes.image[r, c], p[4]) + u * _of_tint(shapes.image[r, c + 1], p[4])
+    two = (_ONE - u) * _of_tint(shapes.image[r + 1, c], p[4]) + u * _of_tint(shapes.image[r + 1, c + 1], p[4])
+    t += shapes.image[r, c + half] * p[5] / dz
+    # Seen from a little higher or lower than baked, its foot would be under the ground.
+    ground = (p[6] - oy) / dy if dy < _ZERO else _INF
+    ground -= _NEAR + _NEAR
+    t = t if t < ground else ground
+    return (t if inside & (one + v * (two - one) > _HALF) else _INF), _NO_FACE
 
 
 @inlined

@@ -49,7 +49,7 @@ def test_an_emitter_is_not_darkened() -> None:
 
 @pytest.mark.parametrize("kind", ["sweep", "podium", "niche"])
 def test_the_light_around_a_product_is_even(kind: SceneKind, monkeypatch: pytest.MonkeyPatch) -> None:
-    layout = compose(spec(kind, seed=6), 144, 144, 1.0)
+    layout = compose(spec(kind, seed=2), 144, 144, 1.0)
     geometry, share = blocked_share(layout, 144, 144, BALL, BALL.bounds)
     monkeypatch.setattr(shadow, "DOME_SAMPLES", 500)
     _, exact = blocked_share(layout, 144, 144, BALL, BALL.bounds)

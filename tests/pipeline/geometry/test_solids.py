@@ -8,10 +8,8 @@ from numpy.typing import NDArray
 
 from pipeline.geometry.casting import follow
 from pipeline.geometry.heightfields import Curtain, Dunes
-from pipeline.geometry.lathed import Lathed
 from pipeline.geometry.packing import meet
-from pipeline.geometry.panels import Opening, Panel, Sprig
-from pipeline.geometry.rounded import Rounded, axes
+from pipeline.geometry.panels import Opening, Panel
 from pipeline.geometry.slabs import Slab
 from pipeline.geometry.solids import Ball, Block, Drum, Solid
 from pipeline.geometry.walls import Recess, Sweep, Wall
@@ -36,29 +34,6 @@ def in_portal(x: Points, y: Points, z: Points) -> NDArray[np.bool_]:
     return np.asarray(in_arch(x, y, z) & ~hole)
 
 
-def in_rounded(body: Rounded) -> Holds:
-    def holds(x: Points, y: Points, z: Points) -> NDArray[np.bool_]:
-        local = np.stack([at - middle for at, middle in zip(np.broadcast_arrays(x, y, z), body.at, strict=True)], -1)
-        local = local @ np.array(body.axes).T
-        beyond = np.maximum(np.abs(local) - body.core, 0) / np.where(local > 0, body.plus, body.minus)
-        return np.asarray((beyond**2).sum(-1) < 1)
-
-    return holds
-
-
-def in_lathed(body: Lathed) -> Holds:
-    levels = np.linspace(0, body.height, 200)
-    squares = [body.radius(float(level)) ** 2 for level in levels]
-
-    def holds(x: Points, y: Points, z: Points) -> NDArray[np.bool_]:
-        up, ahead = (z - body.z, y - body.y) if body.lying else (y - body.y, z - body.z)
-        r, square = (x - body.x) ** 2 + ahead**2, np.interp(up, levels, squares)
-        hollow = (up > body.floor) & (r < body.hollow**2 * square)
-        return np.asarray((up > 0) & (up < body.height) & (r < square) & ~hollow)
-
-    return holds
-
-
 def in_slab(slab: Slab) -> Holds:
     def holds(x: Points, y: Points, z: Points) -> NDArray[np.bool_]:
         sides = [nx * x + ny * y < d for nx, ny, d in slab.sides]
@@ -67,23 +42,12 @@ def in_slab(slab: Slab) -> Holds:
     return holds
 
 
-ROUNDED = [
-    Rounded((0.1, 0.2, 0), (0.15, 0, 0.1), (0.05, 0.04, 0.03), (0.02, 0.04, 0.08), axes(0.4, 0.2, 0.3)),
-    Rounded((0, 0.25, 0), (0, 0, 0), (0.18, 0.26, 0.18), (0.18, 0.2, 0.18), axes(0.3, 1.2)),
-]
-LATHED = [
-    Lathed(0, 0, 0, 0.4, (0.1, 0.1, 0.25, 0.2, 0.05, 0.1, 0.1), 0.9, 0.02),
-    Lathed(0, 0.1, 0, 0.2, (0.05, 0.1, 0.25, 0.26), 0.93, 0.02, lying=True),
-    Lathed(0, 0, 0, 0.4, (0.1, 0.2, 0.2, 0.1)),
-]
 SLABS = [
     Slab(((-0.2, 0.1), (0.25, 0.05), (0.1, 0.4)), 0.1, 0.1),
     Slab(((-0.2, 0.1), (0.2, 0.1), (0.2, 0.3), (-0.2, 0.3)), 0.05, 0.02, 0.4),
 ]
 
 SOLIDS: list[tuple[Solid, Holds]] = [
-    *((body, in_rounded(body)) for body in ROUNDED),
-    *((body, in_lathed(body)) for body in LATHED),
     *((slab, in_slab(slab)) for slab in SLABS),
     (Ball(0.1, 0.3, 0.0, 0.3), lambda x, y, z: (x - 0.1) ** 2 + (y - 0.3) ** 2 + z**2 < 0.09),
     (Ball(0, 0.2, 0, 0.3, 0.6), lambda x, y, z: x**2 + ((y - 0.2) / 0.6) ** 2 + z**2 < 0.09),
@@ -157,8 +121,6 @@ CONVEX: list[Solid] = [
     Ball(0, 0.2, 0, 0.3, 0.6),
     Drum(0, 0, 0, 0.3, 0.4),
     Block(0, 0, 0, 0.3, 0.4, 0.3, 0.4),
-    Rounded((0.0, 0.2, 0.0), (0.1, 0.0, 0.05), (0.2, 0.2, 0.2), (0.1, 0.15, 0.2), axes(0.4, 0.1, 0.2)),
-    Lathed(0.0, 0.0, 0.0, 0.4, (0.1, 0.12, 0.3, 0.2, 0.15)),
     Slab(((-0.3, 0.0), (0.3, 0.0), (0.3, 0.4), (-0.3, 0.4)), 0.1, 0.2),
 ]
 
@@ -199,14 +161,6 @@ def test_cloth_is_met_on_its_folds() -> None:
     depth = curtain.depths(camera, across)  # type: ignore[arg-type]  # 0-d
     x = across * depth
     np.testing.assert_allclose(2.2 - depth, -0.9 + curtain.relief(x)[0], atol=2e-3)
-
-
-def test_a_leaf_is_as_wide_as_its_polygon() -> None:
-    sprig = Sprig(0.0, (((-0.1, 0.0), (0.1, 0.0), (0.1, 0.4), (-0.1, 0.4)),))
-    across, down = np.linspace(-0.1, 0.1, 401, dtype=np.float32), np.zeros(1, np.float32)
-    camera = (np.float32(0), np.float32(0.2), np.float32(2.0))
-    _, t = follow([sprig], camera, across, down)  # type: ignore[arg-type]  # 0-d
-    assert np.isfinite(t).mean() == pytest.approx(0.5, abs=0.01)
 
 
 def test_an_arch_on_its_back_is_open_below_and_its_foot_is_level() -> None:

@@ -4,9 +4,8 @@ from dataclasses import replace
 
 import numpy as np
 
-from pipeline.geometry.lathed import Lathed
 from pipeline.geometry.ray import Field
-from pipeline.geometry.solids import Ball, Block
+from pipeline.geometry.solids import Ball, Block, Drum
 from pipeline.geometry.walls import Floor
 from pipeline.light.contacts import ContactLight, contact_light
 from pipeline.light.exposure import Exposure
@@ -20,8 +19,8 @@ SIZE = 512
 
 
 def crowded() -> Layout:
-    """A bowl, a ball and a block that stand on a floor, and touch."""
-    solids = Lathed(-0.25, 0, -0.3, 0.1, (0.06, 0.08, 0.12, 0.12), 0.9, 0.02), Ball(0, 0.1, -0.3, 0.1)
+    """A drum, a ball and a block that stand on a floor, and touch."""
+    solids = Drum(-0.22, 0, -0.3, 0.12, 0.1), Ball(0, 0.1, -0.3, 0.1)
     return bare(*(Part(solid, 2, "prop") for solid in (*solids, Block(0.2, 0, -0.3, 0.1, 0.1, 0.1, 0.2))))
 
 

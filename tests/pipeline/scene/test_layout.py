@@ -165,7 +165,6 @@ def test_few_props_are_one_at_most_and_without_any_nothing_stands_next_to_the_pr
             place(self, *args, **more)
 
         monkeypatch.setattr(room, "_place", counted)
-    monkeypatch.setattr(FlatLay, "_branch", lambda self: pytest.fail("a branch is a prop"))
     for seed in range(3):
         for count in (1, 4):
             asked = replace(spec(kind, palette=SIX[:count], seed=seed), dressing=Dressing(props))

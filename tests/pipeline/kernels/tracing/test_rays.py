@@ -6,16 +6,13 @@ import numpy as np
 import pytest
 
 from pipeline.geometry.casting import follow
-from pipeline.geometry.lathed import Lathed
 from pipeline.geometry.packing import meet
-from pipeline.geometry.panels import Opening, Panel, Sprig
-from pipeline.geometry.rounded import Rounded, axes
-from pipeline.geometry.slabs import Fronds, Slab
+from pipeline.geometry.panels import Opening, Panel
+from pipeline.geometry.slabs import Slab
 from pipeline.geometry.solids import Ball, Block, Drum, Solid
 from pipeline.geometry.walls import Floor, Recess, Sweep, Wall
 from pipeline.kernels.tracing.rays import FACES
 
-LEAF = ((-0.1, 0.1), (0.05, 0.02), (0.2, 0.1), (0.2, 0.1), (0.05, 0.2), (-0.1, 0.1))
 OPENING = Opening(0.05, 0.0, 0.3, 0.7)
 SOLIDS: list[Solid] = [
     Floor(0.0, -8.0),
@@ -28,13 +25,8 @@ SOLIDS: list[Solid] = [
     Panel("half_disc", 0, 0, 0.1, 0.3, 0.6, 0.2),
     Ball(0.1, 0.2, 0.0, 0.2, 0.8),
     Drum(0, 0, 0, 0.3, 0.4),
-    Drum(0, 0, 0, 0.3, 0.2, 0.25, 0.05),
     Block(0.1, 0, -0.2, 0.3, 0.3, 0.2, 0.4),
     Slab(((-0.2, 0.0), (0.25, -0.05), (0.1, 0.3)), 0.05, 0.05),
-    Rounded((0.0, 0.1, 0.05), (0.05, 0.0, 0.02), (0.2, 0.1, 0.05), (0.1, 0.08, 0.1), axes(0.4, 0.1, 0.2)),
-    Lathed(0.0, 0.0, 0.0, 0.2, (0.14, 0.12, 0.2, 0.27, 0.3, 0.3), 0.93, 0.03),
-    Sprig(0.0, (LEAF,)),
-    Fronds(0.0, (LEAF, tuple((x + 0.05, y + 0.03) for x, y in LEAF))),
 ]
 CAMERA = (np.float32(0.1), np.float32(0.45), np.float32(2.2))
 ACROSS, DOWN = np.linspace(-0.25, 0.25, 161, dtype=np.float32), np.linspace(0.1, -0.3, 141, dtype=np.float32)

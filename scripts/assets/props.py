@@ -1,0 +1,787 @@
+"""Models of the props that `scripts.assets.bake` bakes, our own geometry."""
+
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
+
+import numpy as np
+
+from scripts.assets.shapes import (
+    Array,
+    Paint,
+    Piece,
+    about,
+    blob,
+    even,
+    lathe,
+    leaf,
+    mottled,
+    noise,
+    sheet,
+    slab,
+    smooth_line,
+    speckled,
+    tube,
+)
+
+Rng = np.random.Generator
+Model = Callable[[Rng], list[Piece]]
+
+
+def _leafy(base: tuple[float, float, float], under: float = 1.25, rib: float = 0.35) -> Paint:
+    """Return a leaf's paint: each its own lightness, a paler rib, veins, a darker rim."""
+
+    def paint(at: Array, own: Array) -> Array:
+        along, across, which = own.T
+        one = np.sin(which * 12.9898) * 43758.5453
+        tone = 0.82 + 0.36 * (one - np.floor(one))
+        line = np.exp(-((across / 0.07) ** 2)) * rib
+        veins = 0.05 * np.sin(38 * (along - 0.35 * np.abs(across)))
+        rim = -0.12 * np.abs(across) ** 4
+        light = tone * (1 + line + veins + rim + 0.08 * noise(at, 9, 3, 5))
+        warm = 0.10 * (one * 7.13 - np.floor(one * 7.13) - 0.5)
+        return np.asarray(light[:, None] * np.array(base) * np.exp(warm[:, None] * np.array([1.0, 0.2, -0.8])))
+
+    return paint
+
+
+def _round_leaf(t: Array) -> Array:
+    return np.asarray(np.sqrt(np.clip(1 - (2 * np.clip((t - 0.06) / 0.94, 0, 1) - 1) ** 2, 0, 1)) + 0.02 * (t < 0.1))
+
+
+def _branch(
+    rng: Rng, foot: Array, way: Array, length: float, *, pairs: int, size: float, broad: float, paint: Paint,
+    bark: Paint, round_: bool = False, droop: float = 0.5, first: float = 0.25, thick: float = 0.012, number: int = 0,
+) -> list[Piece]:  # fmt: skip
+    """Return a stem with leaves in pairs, which leans over."""
+    way = way / np.linalg.norm(way)
+    aside = way * [1, 0, 1]
+    key = [foot, foot + 0.5 * length * way]
+    key.append(foot + length * (way + droop * 0.35 * aside - [0, droop * 0.18, 0]))
+    line = smooth_line(np.array(key) + rng.normal(0, 0.01 * length, (3, 3)) * [[0], [1], [1]], 30)
+    out = [tube(line, np.linspace(thick, 0.35 * thick, 30), "leaf", bark)]
+    for k in range(pairs):
+        t = first + (1 - first) * k / max(pairs - 1, 1)
+        at = line[min(int(t * 29), 29)]
+        ahead = line[min(int(t * 29) + 1, 29)] - line[max(int(t * 29) - 1, 0)]
+        ahead = ahead / np.linalg.norm(ahead)
+        turn = rng.uniform(0, np.pi) if k else 0.0
+        for side in (-1.0, 1.0):
+            out_ = np.array([np.cos(turn) * side, 0.15, np.sin(turn) * side + 0.25])
+            out_ -= (out_ @ ahead) * ahead
+            go = out_ / np.linalg.norm(out_) + rng.uniform(0.35, 0.8) * ahead + rng.normal(0, 0.12, 3)
+            up = ahead * 0.7 + [0, 0.5, 0.55] + rng.normal(0, 0.25, 3)
+            big = size * rng.uniform(0.8, 1.15) * (1.1 - 0.55 * t)
+            out.append(
+                leaf(at, go, up, big, broad * rng.uniform(0.9, 1.1), paint, number=number + 2 * k + (side > 0),
+                     bend=rng.uniform(0.1, 0.6), fold=rng.uniform(0.05, 0.25), outline=_round_leaf if round_ else None)
+            )  # fmt: skip
+    top = line[-1] - line[-3]
+    out.append(leaf(line[-1], top, np.array([0, 0.4, 1.0]), size * 0.6, broad, paint, number=number + 99,
+                    outline=_round_leaf if round_ else None))  # fmt: skip
+    return out
+
+
+def vase_eucalyptus(rng: Rng) -> list[Piece]:
+    """A round stoneware vase with eucalyptus."""
+    body = lathe(
+        [(0, 0), (0.2, 0.0), (0.27, 0.03), (0.36, 0.2), (0.4, 0.38), (0.34, 0.56), (0.2, 0.68), (0.125, 0.75),
+         (0.12, 0.82), (0.15, 0.88), (0.14, 0.885), (0.105, 0.82), (0.1, 0.7), (0, 0.6)],
+        "own", speckled(0.05, 60, 3), relief=lambda p: 0.0015 * np.sin(120 * p[:, 1]) + 0.002 * noise(p, 12, 3, 4),
+    )  # fmt: skip
+    out = [body]
+    paint = _leafy((0.95, 1.0, 1.02), rib=0.2)
+    bark = even(0.9, 0.7, 0.55)
+    for k, (x, z) in enumerate(((-0.5, 0.15), (0.12, 0.25), (0.6, -0.1), (-0.1, -0.25))):
+        out += _branch(
+            rng, np.array([0.03 * k - 0.05, 0.72, 0.02]), np.array([x, 1.05, z]), rng.uniform(1.15, 1.45), pairs=9,
+            size=0.25, broad=0.47, paint=paint, bark=bark, round_=True, number=100 * k, thick=0.011,
+        )  # fmt: skip
+    return out
+
+
+def _river(seed: int, dark: float) -> Paint:
+    """Return a worn stone's paint: speckles, clouds, and a pale vein now and then."""
+
+    def paint(at: Array, own: Array) -> Array:
+        cloud = 0.12 * noise(at, 3, 4, seed) + 0.1 * noise(at, 45, 2, seed + 1)
+        turn = about(seed, 0.6 * seed, 0.3)[0]
+        vein = np.exp(-(((at @ turn + 0.06 * noise(at, 4, 3, seed + 2) - 0.05) / 0.012) ** 2)) * (seed % 3 == 0)
+        warm = 0.04 * noise(at, 2, 2, seed + 3)
+        return np.asarray(dark * np.exp(cloud + 0.5 * vein)[:, None] * np.exp(warm[:, None] * [1, 0, -1]))
+
+    return paint
+
+
+def _stone(rng: Rng, size: float, flat: float, seed: int, dark: float = 1.0) -> Piece:
+    return blob(
+        (size, flat * size, rng.uniform(0.72, 0.92) * size), "stone", _river(seed, dark), bumps=0.09, scale=0.9,
+        seed=seed, power=2.25, relief=lambda p: 0.002 * noise(p, 40, 3, seed),
+    )  # fmt: skip
+
+
+def stone_stack(rng: Rng) -> list[Piece]:
+    """Flat stones on top of each other."""
+    out, y = list[Piece](), 0.0
+    for k, (size, tone) in enumerate(((0.5, 0.95), (0.37, 1.15), (0.25, 0.75), (0.15, 1.05))):
+        one = _stone(rng, size, rng.uniform(0.36, 0.46), 11 + k, tone)
+        top = one.points[:, 1].max()
+        out.append(one.moved((rng.normal(0, 0.05 * size), y, rng.normal(0, 0.03 * size)), about(rng.uniform(0, 6))))
+        y += 0.93 * top
+    return out
+
+
+def _pores(scale: float, deep: float, seed: int) -> Callable[[Array], Array]:
+    return lambda p: -deep * np.clip(noise(p, scale, 2, seed) - 0.1, 0, 1)
+
+
+def _skin(base: tuple[float, float, float], tip: tuple[float, float, float], seed: int, spots: float = 0.04) -> Paint:
+    """Return a fruit's paint from its body's colour to that at its ends."""
+
+    def paint(at: Array, own: Array) -> Array:
+        end = np.clip((np.abs(own[:, 0]) - 0.75) * 4, 0, 1)[:, None]
+        tone = np.exp(spots * noise(at, 5, 4, seed) + 0.5 * spots * noise(at, 60, 2, seed))[:, None]
+        return np.asarray((np.array(base) * (1 - end) + np.array(tip) * end) * tone)
+
+    return paint
+
+
+def _lemon(seed: int, size: float) -> Piece:
+    def shape(p: Array) -> Array:
+        y = p[:, 1:2]
+        long = y * 1.22 + np.sign(y) * 0.16 * np.clip(np.abs(y) - 0.82, 0, 1) ** 0.7 * 1.9
+        thin = 1 - 0.1 * y**2
+        return np.concatenate([p[:, :1] * thin, long, p[:, 2:] * thin], 1)
+
+    return blob((size, size, size), "as_is", _skin((0.82, 0.56, 0.045), (0.66, 0.55, 0.08), seed), bumps=0.03,
+                seed=seed, shape=shape, relief=_pores(34, 0.006, seed))  # fmt: skip
+
+
+def _laid(piece: Piece, yaw: float, at: tuple[float, float, float], lean: float = np.pi / 2) -> Piece:
+    turned = piece.moved(turn=about(yaw, lean, 0.0))
+    low = turned.points[:, 1].min()
+    middle = (turned.points.max(0) + turned.points.min(0)) / 2
+    return turned.moved((at[0] - middle[0], at[1] - low, at[2] - middle[2]))
+
+
+def bowl_lemons(rng: Rng) -> list[Piece]:
+    """A stoneware bowl of lemons."""
+    bowl = lathe(
+        [(0, 0), (0.21, 0.0), (0.23, 0.02), (0.22, 0.05), (0.34, 0.1), (0.46, 0.22), (0.525, 0.38), (0.54, 0.43),
+         (0.53, 0.445), (0.512, 0.43), (0.49, 0.38), (0.42, 0.24), (0.3, 0.13), (0, 0.1)],
+        "own", speckled(0.05, 55, 8), relief=lambda p: 0.003 * noise(p * [0.3, 3, 0.3], 9, 2, 4),
+    )  # fmt: skip
+    out = [bowl]
+    spots = ((-0.22, 0.2, 0.14), (0.2, 0.2, 0.17), (0.0, 0.2, -0.2), (-0.02, 0.37, 0.06), (0.29, 0.3, -0.12))
+    for k, at in enumerate(spots):
+        out.append(_laid(_lemon(20 + k, 0.165), rng.uniform(0, 6), at, np.pi / 2 + rng.uniform(-0.4, 0.4)))
+    paint = _leafy((0.9, 1.0, 0.8))
+    for k, yaw in enumerate((0.5, 2.4)):
+        out.append(leaf(np.array([0.1, 0.62, 0.12]), np.array([np.sin(yaw), 0.1, np.cos(yaw)]), np.array([0, 1.0, 0.3]),
+                        0.3, 0.24, paint, number=k, bend=0.7))  # fmt: skip
+    return out
+
+
+def _linen(seed: int, scale: float = 1.0) -> Paint:
+    """Return cloth: clouds and slubs, too fine threads left out."""
+
+    def paint(at: Array, own: Array) -> Array:
+        slub = noise(at * [4, 40, 40], 2 * scale, 2, seed) + noise(at * [40, 40, 4], 2 * scale, 2, seed + 1)
+        return np.asarray(np.exp(0.03 * slub + 0.04 * noise(at, 4, 3, seed))[:, None] * np.ones(3))
+
+    return paint
+
+
+def _pages(at: Array, own: Array) -> Array:
+    lines = 0.07 * np.sin(at[:, 1] * 700 + 4 * noise(at, 3, 2, 9))
+    return np.asarray(np.exp(lines)[:, None] * np.ones(3))
+
+
+def _book(half: tuple[float, float], high: float, tint: str, seed: int) -> list[Piece]:
+    """A book that lies, its round back to the front."""
+    board, paint = 0.02, _linen(seed)
+    w, d = half
+    cover = slab((w, d), board, tint, paint, soft=0.008)
+    turn = np.linspace(-np.pi / 2, np.pi / 2, 30)
+    y, z = 0.5 * high * (1 + np.sin(turn)), d - 0.012 + 0.3 * high * np.cos(turn)
+    grid = np.stack([np.stack([np.full(30, x), y, z], 1) for x in np.linspace(-w + 0.004, w - 0.004, 30)])
+    spine = Piece(*sheet(grid, np.zeros_like(grid)), tint, paint, thin=True)
+    block = slab((w - 0.025, d - 0.012), high - 2 * board, "page", _pages, soft=0.004)
+    return [cover, cover.moved((0, high - board, 0)), block.moved((0, board, -0.004)), spine]
+
+
+def _stacked(rng: Rng, sizes: tuple[tuple[float, float, float, str, bool], ...]) -> list[Piece]:
+    out, y = list[Piece](), 0.0
+    for k, (w, d, high, tint, turned) in enumerate(sizes):
+        yaw = rng.uniform(-0.16, 0.16) + (np.pi if turned else 0)
+        out += [piece.moved((rng.normal(0, 0.02), y, 0.0), about(yaw)) for piece in _book((w, d), high, tint, 40 + k)]
+        y += high
+    return out
+
+
+def books(rng: Rng) -> list[Piece]:
+    """Three books on top of each other."""
+    return _stacked(rng, ((0.5, 0.36, 0.11, "own", False), (0.46, 0.34, 0.075, "other", True),
+                          (0.4, 0.3, 0.095, "own", False)))  # fmt: skip
+
+
+def books_and_cup(rng: Rng) -> list[Piece]:
+    """Two books, a small cup on them."""
+    out = _stacked(rng, ((0.5, 0.37, 0.1, "own", False), (0.46, 0.33, 0.08, "own", False)))
+    return out + [piece.moved((0.12, 0.18, 0.02)) for piece in _cup(0.17, 0.2, "other", 3)]
+
+
+def _cup(radius: float, high: float, tint: str, seed: int, handle: bool = True) -> list[Piece]:
+    r, h = radius, high
+    paint = speckled(0.04, 70 / (4 * r), seed)
+    body = lathe([(0, 0), (0.6 * r, 0), (0.72 * r, 0.03 * h), (0.95 * r, 0.3 * h), (r, 0.7 * h), (0.98 * r, 0.97 * h),
+                  (0.96 * r, h), (0.91 * r, 0.97 * h), (0.92 * r, 0.6 * h), (0.8 * r, 0.2 * h), (0, 0.12 * h)],
+                 tint, paint)  # fmt: skip
+    if not handle:
+        return [body]
+    turn = np.linspace(-1.35, 1.35, 30)
+    ring = np.stack([0.9 * r + 0.55 * r * np.cos(turn), 0.52 * h + 0.3 * h * np.sin(turn), 0 * turn], 1)
+    return [body, tube(ring, 0.085 * r, tint, paint).moved(turn=about(0.5))]
+
+
+def cup(rng: Rng) -> list[Piece]:
+    """A cup on a saucer."""
+    saucer = lathe([(0, 0), (0.24, 0), (0.27, 0.015), (0.42, 0.06), (0.46, 0.085), (0.455, 0.095), (0.41, 0.08),
+                    (0.26, 0.035), (0, 0.03)], "own", speckled(0.04, 60, 5))  # fmt: skip
+    coffee = lathe([(0, 0.3), (0.225, 0.3), (0.225, 0.305), (0, 0.305)], "as_is", even(0.09, 0.042, 0.02), soft=False)
+    return [saucer, coffee, *(piece.moved((0, 0.035, 0)) for piece in _cup(0.25, 0.32, "own", 6))]
+
+
+def cups_stacked(rng: Rng) -> list[Piece]:
+    """Two cups, one in the other, beside a third."""
+    one = [piece.moved((-0.2, 0, 0)) for piece in _cup(0.24, 0.3, "own", 7, False)]
+    two = [piece.moved((-0.19, 0.13, 0), about(0, 0, 0.04)) for piece in _cup(0.24, 0.3, "other", 8, False)]
+    return one + two + [piece.moved((0.34, 0, 0.1)) for piece in _cup(0.23, 0.28, "own", 9, False)]
+
+
+def jug(rng: Rng) -> list[Piece]:
+    """A tall jug with a handle and a spout."""
+    paint = speckled(0.05, 55, 12)
+
+    def spout(angle: Array, y: Array) -> Array:
+        near = np.exp(-(((np.mod(angle + np.pi / 2 + np.pi, 2 * np.pi) - np.pi) / 0.35) ** 2))
+        return np.asarray(1 + 0.4 * near * np.clip((y - 0.75) / 0.25, 0, 1) ** 1.5)
+
+    body = lathe([(0, 0), (0.24, 0), (0.28, 0.03), (0.33, 0.2), (0.33, 0.4), (0.26, 0.6), (0.2, 0.76), (0.2, 0.9),
+                  (0.23, 1.0), (0.22, 1.01), (0.18, 0.9), (0.18, 0.75), (0.24, 0.58), (0.3, 0.38), (0, 0.1)],
+                 "own", paint, round_=spout, relief=lambda p: 0.002 * noise(p * [1, 4, 1], 9, 2, 4))  # fmt: skip
+    turn = np.linspace(-1.5, 1.5, 30)
+    ring = np.stack([0.22 + 0.24 * np.cos(turn), 0.62 + 0.27 * np.sin(turn), 0 * turn], 1)
+    return [body, tube(ring, np.linspace(0.03, 0.035, 30), "own", paint)]
+
+
+def plates(rng: Rng) -> list[Piece]:
+    """Plates on top of each other, a small bowl on them."""
+    out = list[Piece]()
+    for k in range(3):
+        r = 0.5 - 0.03 * k
+        line = [(0, 0), (0.55 * r, 0), (0.6 * r, 0.012), (0.85 * r, 0.035), (r, 0.07), (0.99 * r, 0.082),
+                (0.84 * r, 0.05), (0.6 * r, 0.03), (0, 0.028)]  # fmt: skip
+        out.append(lathe(line, ("own", "other", "own")[k], speckled(0.04, 50, 14 + k)).moved((0.008 * k, 0.037 * k, 0)))
+    small = _cup(0.26, 0.2, "own", 17, False)
+    return out + [piece.moved((0.0, 0.1, 0.0)) for piece in small]
+
+
+def bowl(rng: Rng) -> list[Piece]:
+    """An empty bowl beside a small one."""
+    out = [lathe([(0, 0), (0.2, 0), (0.23, 0.03), (0.38, 0.13), (0.46, 0.3), (0.47, 0.4), (0.46, 0.41), (0.44, 0.38),
+                  (0.42, 0.3), (0.34, 0.16), (0, 0.08)], "own", speckled(0.05, 50, 19),
+                 relief=lambda p: 0.003 * noise(p * [0.3, 3, 0.3], 9, 2, 4))]  # fmt: skip
+    return out + [piece.moved((0.62, 0, 0.2)) for piece in _cup(0.2, 0.17, "other", 20, False)]
+
+
+def _fig(seed: int, size: float) -> Piece:
+    def shape(p: Array) -> Array:
+        y = p[:, 1:2]
+        wide = 1 - 0.5 * np.clip(y, 0, 1) ** 1.3
+        return np.concatenate([p[:, :1] * wide, np.where(y > 0, 1.15 * y, 0.85 * y), p[:, 2:] * wide], 1)
+
+    def paint(at: Array, own: Array) -> Array:
+        up, around = own[:, 0], own[:, 1]
+        stripe = 0.16 * np.sin(14 * around + 2 * noise(at, 6, 2, seed)) * np.clip(1 - up**2, 0, 1)
+        green = np.clip(0.75 * up + 0.1 + 0.3 * noise(at, 4, 3, seed), 0, 1)[:, None]
+        bloom = 0.35 * np.clip(noise(at, 3, 3, seed + 1), 0, 1)[:, None]
+        base = (1 - green) * [0.075, 0.028, 0.06] + green * [0.16, 0.17, 0.05] + bloom * [0.06, 0.06, 0.1]
+        return np.asarray(base * np.exp(stripe)[:, None])
+
+    return blob((size, size, size), "as_is", paint, bumps=0.03, seed=seed, shape=shape,
+                relief=lambda p: 0.003 * noise(p, 30, 2, seed))  # fmt: skip
+
+
+def bowl_figs(rng: Rng) -> list[Piece]:
+    """A low dish of figs."""
+    dish = lathe([(0, 0), (0.3, 0), (0.33, 0.02), (0.48, 0.08), (0.54, 0.19), (0.53, 0.2), (0.5, 0.17), (0.42, 0.08),
+                  (0, 0.05)], "own", speckled(0.05, 50, 23))  # fmt: skip
+    out = [dish]
+    for k, at in enumerate(((-0.22, 0.09, 0.1), (0.13, 0.09, 0.2), (0.25, 0.09, -0.1), (-0.05, 0.09, -0.2),
+                            (0.0, 0.3, 0.02))):  # fmt: skip
+        lean = rng.uniform(-0.25, 0.25) if k in (1, 4) else rng.uniform(0.9, 1.5)
+        out.append(_laid(_fig(24 + k, 0.165), rng.uniform(0, 6), at, lean))
+    return out
+
+
+def figs(rng: Rng) -> list[Piece]:
+    """Three figs."""
+    spots = ((-0.2, 0.0, 0.0, 0.05), (0.2, 0.0, 0.12, 1.35), (0.22, 0.0, -0.3, 0.1))
+    return [_laid(_fig(30 + k, 0.2), rng.uniform(0, 6), at[:3], at[3]) for k, at in enumerate(spots)]
+
+
+def _half_citrus(seed: int, size: float, flesh: tuple[float, float, float], skin: tuple[float, float, float]) -> Piece:
+    """A citrus fruit cut through, its face up."""
+    line = [(0, 0), (0.55, 0.06), (0.85, 0.3), (1.0, 0.75), (0.99, 0.97), (0.97, 1.0), (0.5, 1.0), (0, 1.0)]
+
+    def paint(at: Array, own: Array) -> Array:
+        r = np.hypot(at[:, 0], at[:, 2]) / size
+        angle = np.arctan2(at[:, 0], at[:, 2])
+        face = at[:, 1] > 0.985 * size
+        wall = np.clip(1.4 - np.abs(np.sin(5 * angle)) * r * 16, 0, 1)
+        pith = np.clip((r - 0.86) * 30, 0, 1) + wall + np.clip(1 - r * 12, 0, 1)
+        pulp = np.array(flesh) * np.exp(0.25 * noise(np.stack([angle * 7, 3 * r, 0 * r], 1), 2, 2, seed))[:, None]
+        cut = pulp + np.clip(pith, 0, 1)[:, None] * ([0.8, 0.74, 0.5] - pulp)
+        return np.asarray(np.where((face & (r < 0.965))[:, None], cut, np.array(skin)))
+
+    scaled = [(size * r, size * y) for r, y in line]
+    return lathe(scaled, "as_is", paint, relief=lambda p: np.where(p[:, 1] > 0.985 * size, 0.002 * noise(p, 60, 1, 1),
+                                                                   -0.004 * noise(p, 34, 2, seed)))  # fmt: skip
+
+
+def lemons(rng: Rng) -> list[Piece]:
+    """Two lemons, a half one and leaves."""
+    out = [_laid(_lemon(34 + k, 0.2), yaw, at) for k, (yaw, at) in enumerate(((0.7, (-0.28, 0, -0.05)),
+                                                                                (2.2, (0.25, 0, -0.22))))]  # fmt: skip
+    half = _half_citrus(36, 0.2, (0.8, 0.62, 0.13), (0.8, 0.55, 0.05)).moved(turn=about(0.2, 1.0, 0.0))
+    out.append(half.moved((0.12, -half.points[:, 1].min(), 0.22)))
+    paint = _leafy((0.9, 1.0, 0.8))
+    way, up = np.array([-0.6, 0.12, 0.6]), np.array([0, 1.0, 0.2])
+    return [*out, leaf(np.array([-0.3, 0.02, 0.12]), way, up, 0.32, 0.25, paint, number=3, bend=0.4)]
+
+
+def oranges(rng: Rng) -> list[Piece]:
+    """Two oranges and a half one."""
+    paint = _skin((0.78, 0.27, 0.025), (0.7, 0.27, 0.04), 40)
+    out = [blob((0.24, 0.23, 0.24), "as_is", paint, bumps=0.02, seed=k, relief=_pores(40, 0.005, k)).moved(at)
+           for k, at in enumerate(((-0.27, 0, 0.0), (0.2, 0, -0.22)))]  # fmt: skip
+    half = _half_citrus(42, 0.23, (0.75, 0.3, 0.04), (0.78, 0.27, 0.025)).moved(turn=about(-0.3, 1.05, 0.0))
+    return [*out, half.moved((0.2, -half.points[:, 1].min(), 0.22))]
+
+
+def pears(rng: Rng) -> list[Piece]:
+    """Two pears, one of which lies."""
+
+    def shape(p: Array) -> Array:
+        y = p[:, 1:2]
+        wide = 1 - 0.52 / (1 + np.exp(-7 * (y - 0.35)))
+        return np.concatenate([p[:, :1] * wide, y * 1.3, p[:, 2:] * wide], 1)
+
+    def paint(at: Array, own: Array) -> Array:
+        blush = np.clip(0.5 + 0.9 * np.sin(own[:, 1] + 0.6) * 0.6 + 0.4 * noise(at, 3, 3, 2), 0, 1)[:, None]
+        dots = np.clip(noise(at, 70, 1, 3) - 0.75, 0, 1)[:, None] * 1.2
+        base = (1 - blush) * [0.42, 0.42, 0.07] + blush * [0.55, 0.3, 0.07]
+        return np.asarray(base * (1 - dots) * np.exp(0.08 * noise(at, 8, 3, 5))[:, None])
+
+    def pear(seed: int) -> list[Piece]:
+        body = blob((0.22, 0.24, 0.22), "as_is", paint, bumps=0.03, seed=seed, shape=shape,
+                    relief=lambda p: 0.001 * noise(p, 50, 2, 3))  # fmt: skip
+        top = body.points[:, 1].max()
+        line = smooth_line(np.array([[0, top - 0.02, 0], [0.01, top + 0.05, 0], [0.05, top + 0.12, 0.01]]), 12)
+        return [body, tube(line, np.linspace(0.012, 0.016, 12), "as_is", even(0.1, 0.06, 0.03))]
+
+    out = [piece.moved((-0.22, 0, 0)) for piece in pear(3)]
+    turned = [piece.moved(turn=about(0.6, 1.42, 0.0)) for piece in pear(4)]
+    low = turned[0].points[:, 1].min()
+    return out + [piece.moved((0.16, -low, -0.12)) for piece in turned]
+
+
+def vase_olive(rng: Rng) -> list[Piece]:
+    """A slim bottle vase with olive branches."""
+    body = lathe([(0, 0), (0.17, 0), (0.2, 0.02), (0.23, 0.2), (0.21, 0.42), (0.1, 0.58), (0.065, 0.7), (0.065, 0.85),
+                  (0.085, 0.89), (0.075, 0.9), (0.05, 0.84), (0.05, 0.7), (0, 0.55)], "own", mottled(0.05, 7, 3),
+                 relief=lambda p: 0.002 * noise(p * [1, 2, 1], 14, 3, 4))  # fmt: skip
+    out, paint = [body], _leafy((1.0, 1.0, 0.92), rib=0.3)
+    for k, (x, z) in enumerate(((-0.55, 0.1), (0.5, 0.2), (0.05, -0.1))):
+        out += _branch(rng, np.array([0.01 * (k - 1), 0.84, 0.0]), np.array([x, 1.0, z]), rng.uniform(0.75, 0.95),
+                       pairs=10, size=0.24, broad=0.13, paint=paint, bark=even(0.9, 0.75, 0.6), number=60 * k,
+                       droop=0.9, thick=0.009)  # fmt: skip
+    return out
+
+
+def _plume(rng: Rng, line: Array, size: float, tone: float, count: int = 420) -> list[Piece]:
+    """A dried plume along a line: fine hairs, each a narrow leaf."""
+    tone_ = np.array([0.62, 0.5, 0.34]) * tone
+    out = list[Piece]()
+    for _k in range(count):
+        t = rng.uniform(0.42, 1.0)
+        at = line[int(t * (len(line) - 1))]
+        ahead = line[min(int(t * (len(line) - 1)) + 1, len(line) - 1)] - line[max(int(t * (len(line) - 1)) - 1, 0)]
+        ahead = ahead / np.linalg.norm(ahead)
+        out_ = rng.normal(0, 1, 3)
+        go = ahead * 1.3 + 0.75 * out_ / np.linalg.norm(out_)
+        long = size * (0.35 + 0.9 * np.sin(np.pi * np.clip((t - 0.36) / 0.68, 0, 1)) ** 0.7) * rng.uniform(0.6, 1.1)
+        paint = even(*(tone_ * rng.uniform(0.75, 1.2)))
+        out.append(leaf(at, go, np.array([0.1, 0.3, 1.0]) + rng.normal(0, 0.5, 3), long, 0.035, paint, bend=0.5,
+                        tint="as_is"))  # fmt: skip
+    return out
+
+
+def vase_pampas(rng: Rng) -> list[Piece]:
+    """A wide vase with dried grass."""
+    body = lathe([(0, 0), (0.16, 0), (0.2, 0.03), (0.27, 0.2), (0.27, 0.36), (0.16, 0.5), (0.12, 0.56), (0.14, 0.62),
+                  (0.13, 0.625), (0.1, 0.56), (0, 0.45)], "own", speckled(0.05, 60, 44))  # fmt: skip
+    out = [body]
+    for k, (x, z) in enumerate(((-0.42, 0.1), (0.05, 0.2), (0.5, 0.0), (-0.12, -0.15))):
+        tip = np.array([0.85 * x, 1.55 + 0.12 * (k % 2), z])
+        line = smooth_line(np.array([[0.02 * k - 0.03, 0.5, 0], [0.35 * x, 1.05, 0.5 * z], tip]), 40)
+        out += [tube(line, 0.007, "as_is", even(0.45, 0.36, 0.2)), *_plume(rng, line, 0.24, 0.9 + 0.1 * k)]
+    return out
+
+
+def _pot(tint: str, seed: int) -> list[Piece]:
+    body = lathe([(0, 0), (0.25, 0), (0.27, 0.02), (0.33, 0.25), (0.36, 0.45), (0.36, 0.5), (0.345, 0.51),
+                  (0.325, 0.48), (0.3, 0.3), (0, 0.3)], tint, mottled(0.05, 6, seed),
+                 relief=lambda p: 0.002 * noise(p * [1, 3, 1], 12, 3, seed))  # fmt: skip
+    earth = lathe([(0, 0.44), (0.33, 0.43), (0.33, 0.4), (0, 0.4)], "earth", mottled(0.3, 30, 3), soft=False,
+                  relief=lambda p: 0.012 * noise(p, 30, 3, 2))  # fmt: skip
+    return [body, earth]
+
+
+def _monstera_leaf(foot: Array, way: Array, up: Array, size: float, number: int) -> list[Piece]:
+    """A split leaf: lobes along a rib, on both sides."""
+    paint, out = _leafy((0.85, 1.0, 0.75), rib=0.25), list[Piece]()
+    way = way / np.linalg.norm(way)
+    side = np.cross(way, up)
+    side /= np.linalg.norm(side)
+    out.append(leaf(foot, way, up, size, 0.27, paint, number=number, bend=0.5, fold=0.1,
+                    outline=lambda t: np.sqrt(np.clip(t * 4, 0, 1)) * (1 - t) ** 0.5 + 0.02))  # fmt: skip
+    for _k, t in enumerate(np.linspace(0.03, 0.8, 6)):
+        at = foot + t * size * way * 0.96 - [0, 0.5 * 0.5 * t * t * size * up[1] * 0.6, 0]
+        for sign in (-1.0, 1.0):
+            go = way * (0.15 + 0.9 * t) + sign * side
+            out.append(leaf(at, go, up, size * (0.62 - 0.25 * abs(t - 0.3)), 0.17, paint, number=number, bend=0.45,
+                            fold=0.05, outline=lambda s: np.clip(1.6 - s, 0, 1) * np.sqrt(np.clip((1 - s) * 3, 0, 1))
+                            * np.clip(0.6 + s, 0, 1)))  # fmt: skip
+    return out
+
+
+def monstera(rng: Rng) -> list[Piece]:
+    """A pot with a monstera."""
+    out, bark = _pot("own", 46), even(0.8, 1.0, 0.7)
+    for k, (x, y, z) in enumerate(((-0.5, 0.7, 0.15), (0.45, 0.85, 0.1), (0.0, 1.1, -0.1), (-0.15, 0.5, 0.5),
+                                    (0.55, 0.45, 0.3), (-0.6, 0.35, -0.1))):  # fmt: skip
+        tip = np.array([x, 0.4 + y * 0.75, z])
+        line = smooth_line(np.array([[0.08 * x, 0.42, 0.08 * z], [0.45 * x, 0.4 + 0.5 * y, 0.45 * z], tip]), 20)
+        out.append(tube(line, 0.011, "leaf", bark))
+        way = np.array([1.1 * x, 0.1, z + 0.35])
+        up = np.array([-0.2 * x, 0.75, 0.75])
+        out += _monstera_leaf(tip, way, up, rng.uniform(0.42, 0.55), 10 * k)
+    return out
+
+
+def _frond(rng: Rng, line: Array, size: float, paint: Paint, number: int, up: Array) -> list[Piece]:
+    """A fern's frond: leaflets in pairs along a line, shorter towards its tip."""
+    out = [tube(line, np.linspace(0.008, 0.002, len(line)), "leaf", even(0.8, 0.8, 0.5))]
+    n = len(line)
+    for k in range(2, n - 1):
+        t = k / (n - 1)
+        ahead = line[k + 1] - line[k - 1]
+        ahead /= np.linalg.norm(ahead)
+        side = np.cross(ahead, up)
+        side /= np.linalg.norm(side)
+        long = size * np.sin(np.pi * min(0.12 + 0.88 * t, 1.0)) ** 0.8 + 0.012
+        for sign in (-1.0, 1.0):
+            go = sign * side + 0.45 * ahead + rng.normal(0, 0.06, 3)
+            out.append(leaf(line[k], go, up + rng.normal(0, 0.1, 3), long, 0.13, paint, number=number + k, bend=0.4))
+    return out
+
+
+def fern(rng: Rng) -> list[Piece]:
+    """A pot with a fern."""
+    out, paint = _pot("own", 48), _leafy((0.95, 1.0, 0.7), rib=0.2)
+    for k in range(13):
+        angle = 2 * np.pi * k / 13 + rng.uniform(-0.2, 0.2)
+        reach, rise = rng.uniform(0.55, 0.8), rng.uniform(0.35, 0.85)
+        x, z = reach * np.sin(angle), reach * np.cos(angle)
+        key = np.array([[0.1 * x, 0.42, 0.1 * z], [0.5 * x, 0.45 + rise, 0.5 * z], [x, 0.4 + 0.75 * rise, z]])
+        up = np.array([-0.3 * x, 1.0, -0.3 * z + 0.3])
+        out += _frond(rng, smooth_line(key, 30), 0.13, paint, 40 * k, up)
+    return out
+
+
+def amphora(rng: Rng) -> list[Piece]:
+    """A tall empty vase with two handles."""
+    paint = mottled(0.06, 6, 50)
+    grain: Callable[[Array], Array] = lambda p: 0.004 * noise(p, 22, 3, 51)  # noqa: E731  # used twice
+    body = lathe([(0, 0), (0.13, 0), (0.16, 0.03), (0.28, 0.3), (0.32, 0.5), (0.26, 0.68), (0.13, 0.78), (0.1, 0.88),
+                  (0.15, 0.98), (0.14, 0.99), (0.08, 0.88), (0, 0.7)], "own", paint, relief=grain)  # fmt: skip
+    out = [body]
+    for sign in (-1, 1):
+        key = np.array([[0.1, 0.9, 0], [0.25, 0.93, 0], [0.31, 0.8, 0], [0.25, 0.64, 0]]) * [sign, 1, 1]
+        out.append(tube(smooth_line(key, 30), 0.032, "own", paint, sides=16).moved(turn=about(0.35)))
+    return out
+
+
+def vases(rng: Rng) -> list[Piece]:
+    """Two empty vases, a round and a slim one."""
+    round_ = lathe([(0, 0), (0.14, 0), (0.24, 0.06), (0.3, 0.22), (0.24, 0.38), (0.09, 0.46), (0.07, 0.5),
+                    (0.085, 0.53), (0.075, 0.535), (0.05, 0.48), (0, 0.4)], "own", mottled(0.05, 6, 53))  # fmt: skip
+    slim = lathe([(0, 0), (0.13, 0), (0.16, 0.02), (0.165, 0.3), (0.15, 0.6), (0.07, 0.72), (0.055, 0.86),
+                  (0.075, 0.9), (0.065, 0.905), (0.04, 0.85), (0, 0.6)], "other", speckled(0.04, 60, 54))  # fmt: skip
+    return [round_.moved((-0.2, 0, 0.12)), slim.moved((0.22, 0, -0.08))]
+
+
+def pebbles(rng: Rng) -> list[Piece]:
+    """Three stones next to each other."""
+    out = list[Piece]()
+    for k, (size, at) in enumerate(((0.36, (-0.15, -0.12)), (0.22, (0.38, 0.05)), (0.14, (0.08, 0.3)))):
+        one = _stone(rng, size, rng.uniform(0.5, 0.62), 61 + k, (0.9, 1.15, 0.75)[k])
+        out.append(one.moved((at[0], 0, at[1]), about(rng.uniform(0, 6))))
+    return out
+
+
+def slate(rng: Rng) -> list[Piece]:
+    """Broken flat stones on top of each other."""
+    out, y = list[Piece](), 0.0
+    for k, (size, high) in enumerate(((0.5, 0.16), (0.42, 0.12), (0.34, 0.14))):
+        one = blob((size, high, 0.75 * size), "stone", _river(70 + k, (0.9, 1.1, 0.95)[k]), bumps=0.16, scale=1.6,
+                   seed=70 + k, power=5.0, relief=lambda p: 0.012 * noise(p * [1, 6, 1], 8, 4, 71))  # fmt: skip
+        out.append(one.moved((rng.normal(0, 0.03), y, rng.normal(0, 0.02)), about(rng.uniform(-0.5, 0.5))))
+        y += 0.95 * one.points[:, 1].max()
+    return out
+
+
+def _fold(half: tuple[float, float], high: float, tint: str, seed: int, count: int) -> list[Piece]:
+    """A folded cloth: layers with a round fold in front, a little uneven."""
+    rng, out = np.random.default_rng(seed), list[Piece]()
+    y = 0.0
+    for k in range(count):
+        thick = high / count * rng.uniform(0.9, 1.1)
+        w, d = half[0] * rng.uniform(0.97, 1.0), half[1] * rng.uniform(0.97, 1.0)
+        turn = np.linspace(0, 2 * np.pi, 60, endpoint=False)
+        ring_y = 0.5 * thick * np.sign(np.sin(turn)) * np.abs(np.sin(turn)) ** 0.8
+        ring_z = (
+            np.where(np.cos(turn) > 0, d - 0.55 * thick, -d)
+            + 0.55 * thick * np.sign(np.cos(turn)) * np.abs(np.cos(turn)) ** 0.8
+        )
+        xs = np.concatenate([[-w], np.linspace(-w, w, 60), [w]])
+        shrink = np.ones(len(xs))
+        shrink[[0, -1]] = 0.02
+        sag = 0.1 * thick * noise(np.stack([xs * 3, 0 * xs, 0 * xs + k], 1), 1.3, 2, seed)
+        points = np.stack(np.broadcast_arrays(
+            xs[:, None], y + 0.5 * thick + shrink[:, None] * ring_y + sag[:, None],
+            shrink[:, None] * ring_z + 0.25 * sag[:, None]), -1)  # fmt: skip
+        out.append(Piece(*sheet(points, np.zeros_like(points), ring=True), tint, _linen(seed + k, 2.0),
+                         lambda p: 0.0025 * noise(p, 28, 3, 5) + 0.0008 * noise(p, 150, 1, 6)))  # fmt: skip
+        y += 0.97 * thick
+    return out
+
+
+def cloth(rng: Rng) -> list[Piece]:
+    """Two folded cloths on top of each other."""
+    low = _fold((0.48, 0.34), 0.16, "own", 80, 3)
+    return low + [piece.moved((0.02, 0.155, 0), about(0.05)) for piece in _fold((0.43, 0.3), 0.1, "other", 84, 2)]
+
+
+def towels(rng: Rng) -> list[Piece]:
+    """Rolled towels: two below, one on top."""
+
+    def roll(seed: int, tint: str) -> Piece:
+        turn = np.linspace(0, 2 * np.pi, 140, endpoint=False)
+        xs = np.concatenate([[-0.4], np.linspace(-0.4, 0.4, 50), [0.4]])
+        r = np.full(len(xs), 0.17)
+        r[[0, -1]] = 0.003
+        lip = 1 + 0.06 * np.exp(-(((turn - 2.2) % (2 * np.pi)) / 0.25))
+        points = np.stack(np.broadcast_arrays(xs[:, None], 0.17 + r[:, None] * lip * np.sin(turn),
+                                              r[:, None] * lip * np.cos(turn)), -1)  # fmt: skip
+
+        def paint(at: Array, own: Array) -> Array:
+            away = np.hypot(at[:, 1] - 0.17, at[:, 2])
+            end = np.abs(at[:, 0]) > 0.398
+            layers = 0.35 * np.sin(away * 190 + np.arctan2(at[:, 1] - 0.17, at[:, 2])) * end
+            return np.asarray(np.exp(0.06 * noise(at, 50, 3, seed) + layers - 0.15 * end)[:, None] * np.ones(3))
+
+        return Piece(*sheet(points, np.zeros_like(points), ring=True), tint, paint,
+                     lambda p: 0.006 * noise(p, 60, 2, seed))  # fmt: skip
+
+    one, two, three = roll(86, "own"), roll(87, "own"), roll(88, "other")
+    yaw = 0.95
+    return [one.moved((0, 0, -0.18)).moved(turn=about(yaw)), two.moved((0.02, 0, 0.18)).moved(turn=about(yaw)),
+            three.moved((0.03, 0.29, 0)).moved(turn=about(yaw))]  # fmt: skip
+
+
+def _wood(seed: int, base: tuple[float, float, float] | None = None) -> Paint:
+    """Return wood cut along x: rings around a pith below the piece."""
+
+    def paint(at: Array, own: Array) -> Array:
+        y, z = at[:, 1] + 0.35, at[:, 2] + 0.1
+        r = np.hypot(y, z) + 0.015 * noise(at * [0.4, 1, 1], 4, 3, seed)
+        ring = (r * 34) % 1
+        tone = 0.16 * (ring**2 - 0.33) + 0.05 * noise(at * [1.5, 25, 25], 3, 2, seed)
+        return np.asarray(np.exp(-tone[:, None] * [0.8, 1.0, 1.25]))
+
+    return paint
+
+
+def wood_slices(rng: Rng) -> list[Piece]:
+    """Slices of a branch with bark, on top of each other."""
+
+    def slice_(radius: float, high: float, seed: int) -> Piece:
+        def rough(angle: Array, y: Array) -> Array:
+            at = np.stack([np.sin(angle), np.cos(angle), 0 * y], -1).reshape(-1, 3)
+            return np.asarray(1 + 0.07 * noise(at, 1.1, 2, seed).reshape(y.shape))
+
+        def paint(at: Array, own: Array) -> Array:
+            r = np.hypot(at[:, 0], at[:, 2]) / radius + 0.03 * noise(at, 4, 3, seed)
+            rim = np.clip((r - 0.9) * 30, 0, 1)[:, None]
+            ring = 0.12 * ((r * 13) % 1) ** 2 + 0.1 * noise(at, 30, 2, seed)
+            crack = np.exp(-(((np.arctan2(at[:, 0], at[:, 2]) - 1) / 0.02) ** 2)) * np.clip(r, 0, 1)
+            cut = np.exp(-(ring + 0.5 * crack)[:, None] * [0.8, 1, 1.25]) * 1.25
+            side = (at[:, 1] < high - 0.012)[:, None] & (r > 0.8)[:, None]
+            bark = np.array([0.42, 0.36, 0.32]) * np.exp(0.45 * noise(at * [1, 0.4, 1], 22, 3, seed))[:, None]
+            return np.asarray(np.where(side, bark, cut + rim * (bark - cut)))
+
+        line = [(0, 0), (radius, 0), (radius * 1.01, high), (0, high)]
+        return lathe(
+            line, "wood", paint, soft=False, round_=rough,
+            relief=lambda p: 0.012 * noise(p * [1, 0.5, 1], 26, 3, seed) * (p[:, 1] < high - 0.01),
+        )  # fmt: skip
+
+    return [slice_(0.48, 0.1, 90), slice_(0.36, 0.11, 91).moved((0.04, 0.1, 0.02), about(1.0)),
+            slice_(0.22, 0.09, 92).moved((-0.03, 0.21, 0.0), about(2.2))]  # fmt: skip
+
+
+def wood_blocks(rng: Rng) -> list[Piece]:
+    """Blocks of wood, one upright, one flat."""
+    flat = slab((0.36, 0.24), 0.17, "wood", _wood(94), soft=0.012).moved((0.12, 0, 0.1), about(0.25))
+    tall = slab((0.15, 0.15), 0.62, "wood", lambda at, own: _wood(95)(at[:, [1, 0, 2]], own), soft=0.012)
+    ball = blob((0.13, 0.13, 0.13), "own", mottled(0.03, 6, 96), bumps=0.0).moved((0.2, 0.17, 0.08))
+    return [flat, tall.moved((-0.26, 0, -0.12), about(-0.3)), ball]
+
+
+def board(rng: Rng) -> list[Piece]:
+    """A cutting board with a cloth on it and a lemon."""
+    wood = slab((0.55, 0.3), 0.05, "wood", _wood(97), soft=0.02)
+    folded = [piece.moved((-0.14, 0.05, 0.0), about(0.2)) for piece in _fold((0.24, 0.2), 0.07, "own", 98, 2)]
+    fruit = _laid(_lemon(99, 0.12), 0.4, (0.32, 0.05, 0.08))
+    return [wood, *folded, fruit]
+
+
+def candles(rng: Rng) -> list[Piece]:
+    """Three candles of different heights."""
+    out = list[Piece]()
+    for k, (x, z, r, h) in enumerate(((-0.2, -0.05, 0.14, 0.62), (0.14, -0.1, 0.16, 0.42), (0.02, 0.24, 0.15, 0.26))):
+        tint = ("own", "own", "other")[k]
+        line = [(0, 0), (r, 0), (r, 0.5 * h), (r, h), (0.93 * r, h + 0.012), (0.8 * r, h - 0.012), (0.3 * r, h - 0.02),
+                (0, h - 0.02)]  # fmt: skip
+        out.append(lathe(line, tint, mottled(0.03, 8, 100 + k), soft=False).moved((x, 0, z)))
+        wick = smooth_line(np.array([[x, h - 0.03, z], [x, h + 0.03, z], [x + 0.02, h + 0.07, z]]), 10)
+        out.append(tube(wick, 0.008, "as_is", even(0.03, 0.025, 0.02)))
+    return out
+
+
+def candlesticks(rng: Rng) -> list[Piece]:
+    """Two brass candlesticks with slim candles."""
+    out = list[Piece]()
+    for _k, (x, z, s) in enumerate(((-0.15, 0.05, 1.0), (0.17, -0.08, 0.72))):
+        h = 0.42 * s
+        line = [(0, 0), (0.15, 0), (0.15, 0.02), (0.06, 0.045), (0.022, 0.1), (0.02, 0.5 * h), (0.032, 0.55 * h),
+                (0.02, 0.6 * h), (0.022, 0.9 * h), (0.06, h), (0.06, h + 0.05), (0.03, h + 0.05), (0, h)]  # fmt: skip
+        out.append(lathe(line, "brass", even(1.0)).moved((x, 0, z)))
+        candle = [(0, h), (0.031, h), (0.026, h + 0.52 * s), (0.01, h + 0.55 * s), (0, h + 0.55 * s)]
+        out.append(lathe(candle, "own", mottled(0.02, 8, 104), soft=False).moved((x, 0, z)))
+    return out
+
+
+def _woven(seed: int, rows: float, strands: float) -> tuple[Paint, Callable[[Array], Array]]:
+    """Return the paint and relief of a round basket: strands over and under ribs."""
+
+    def height(at: Array) -> Array:
+        angle = np.arctan2(at[:, 0], at[:, 2]) * strands
+        row = at[:, 1] * rows
+        lap = np.sin(angle + np.pi * np.floor(row))
+        return np.asarray((0.6 + 0.4 * lap) * np.abs(np.sin(np.pi * row)) ** 0.6)
+
+    def paint(at: Array, own: Array) -> Array:
+        tone = 0.55 + 0.6 * height(at)
+        fibre = 0.18 * noise(at * [1, 12, 1], 30, 2, seed)
+        return np.asarray((tone * np.exp(fibre))[:, None] * np.ones(3))
+
+    return paint, lambda at: 0.02 * height(at)
+
+
+def basket(rng: Rng) -> list[Piece]:
+    """A woven basket with a cloth in it."""
+    paint, relief = _woven(106, 22, 26)
+    body = lathe([(0, 0), (0.34, 0), (0.37, 0.03), (0.43, 0.2), (0.45, 0.38), (0.44, 0.46), (0.42, 0.47), (0.4, 0.42),
+                  (0.38, 0.2), (0, 0.1)], "wood", paint, relief=relief)  # fmt: skip
+    rim = np.stack([0.44 * np.sin(t := np.linspace(0, 2 * np.pi, 80)), 0.465 + 0 * t, 0.44 * np.cos(t)], 1)
+    cloth_ = blob((0.4, 0.3, 0.4), "own", _linen(107), bumps=0.13, scale=1.6, seed=108,
+                  relief=lambda p: 0.01 * noise(p, 14, 3, 109)).moved((0, 0.14, 0))  # fmt: skip
+    return [body, tube(rim, 0.02, "wood", paint), cloth_]
+
+
+def basket_eggs(rng: Rng) -> list[Piece]:
+    """A low basket of eggs."""
+    paint, relief = _woven(110, 26, 30)
+    body = lathe([(0, 0), (0.34, 0), (0.42, 0.06), (0.48, 0.18), (0.5, 0.26), (0.48, 0.27), (0.45, 0.2), (0.36, 0.08),
+                  (0, 0.06)], "wood", paint, relief=relief)  # fmt: skip
+    out = [body]
+    for k, (x, z, y) in enumerate(((-0.2, 0.14, 0.1), (0.1, 0.23, 0.1), (0.26, -0.04, 0.1), (0.02, -0.2, 0.1),
+                                    (-0.25, -0.12, 0.1), (0.0, 0.02, 0.24))):  # fmt: skip
+        egg = blob((0.13, 0.17, 0.13), "egg", speckled(0.03, 90, 112 + k, 0.75, 0.2), bumps=0.0,
+                   shape=lambda p: p * [1, 1, 1] * (1 - 0.12 * p[:, 1:2] * [1, 0, 1]))  # fmt: skip
+        out.append(_laid(egg, rng.uniform(0, 6), (x, y, z), rng.uniform(0.9, 1.5)))
+    return out
+
+
+def tray(rng: Rng) -> list[Piece]:
+    """A round tray with a small vase and a stone."""
+    out = [lathe([(0, 0), (0.52, 0), (0.54, 0.02), (0.54, 0.07), (0.525, 0.075), (0.51, 0.07), (0.505, 0.03),
+                  (0, 0.025)], "own", mottled(0.03, 6, 120), soft=False)]  # fmt: skip
+    out.append(_stone(rng, 0.15, 0.5, 121).moved((0.22, 0.025, 0.18)))
+    vase = [(0, 0), (0.1, 0), (0.15, 0.08), (0.14, 0.2), (0.06, 0.28), (0.05, 0.33), (0.06, 0.35), (0.035, 0.32),
+            (0, 0.2)]  # fmt: skip
+    return [*out, lathe(vase, "other", speckled(0.04, 80, 122)).moved((-0.18, 0.025, -0.05))]
+
+
+def sprig_eucalyptus(rng: Rng) -> list[Piece]:
+    """A branch of eucalyptus that lies."""
+    return [piece.moved(turn=about(0, np.pi / 2, 0.0)) for piece in _branch(
+        rng, np.zeros(3), np.array([0.12, 1.0, 0.0]), 1.0, pairs=11, size=0.2, broad=0.47,
+        paint=_leafy((0.95, 1.0, 1.02), rib=0.2), bark=even(0.9, 0.7, 0.55), round_=True, first=0.12)]  # fmt: skip
+
+
+def sprig_olive(rng: Rng) -> list[Piece]:
+    """A branch of olive that lies."""
+    return [piece.moved(turn=about(0, np.pi / 2, 0.0)) for piece in _branch(
+        rng, np.zeros(3), np.array([-0.1, 1.0, 0.0]), 1.0, pairs=12, size=0.24, broad=0.13,
+        paint=_leafy((1.0, 1.0, 0.92), rib=0.3), bark=even(0.9, 0.75, 0.6), first=0.12)]  # fmt: skip
+
+
+def fern_frond(rng: Rng) -> list[Piece]:
+    """A frond of fern that lies."""
+    line = smooth_line(np.array([[0, 0.02, 0.5], [0.03, 0.05, 0.0], [0.14, 0.03, -0.5]]), 40)
+    return _frond(rng, line, 0.2, _leafy((0.95, 1.0, 0.7), rib=0.2), 7, np.array([0.0, 1.0, 0.0]))
+
+
+def pampas(rng: Rng) -> list[Piece]:
+    """Two dried plumes that lie."""
+    out = list[Piece]()
+    for k, x in enumerate((-0.08, 0.1)):
+        line = smooth_line(np.array([[0.6 * x, 0.03, 0.6], [x, 0.05, 0.0], [2.4 * x, 0.05, -0.5 + 0.1 * k]]), 40)
+        out += [tube(line, 0.006, "as_is", even(0.45, 0.36, 0.2)), *_plume(rng, line, 0.2, 0.95 + 0.1 * k, 500)]
+    return out
+
+
+#: All models by name.
+PROPS: Mapping[str, Model] = MappingProxyType({
+    model.__name__: model
+    for model in (
+        vase_eucalyptus, vase_olive, vase_pampas, monstera, fern, amphora, vases, jug, stone_stack, pebbles, slate,
+        bowl, bowl_lemons, bowl_figs, cup, cups_stacked, plates, books, books_and_cup, cloth, towels, lemons, oranges,
+        figs, pears, wood_slices, wood_blocks, board, candles, candlesticks, basket, basket_eggs, tray,
+        sprig_eucalyptus, sprig_olive, fern_frond, pampas,
+    )
+})  # fmt: skip
