@@ -285,7 +285,7 @@ def test_doubtful_photos_come_first_and_are_asked_about_once_and_photos_without_
     assert "as we see it" in tile(page, "front.jpg").get_by_role("button", name="Standing").inner_text()
 
     unfold(page, "scene_type")
-    page.get_by_role("radio", name="Evening bokeh").check(force=True)
+    page.get_by_role("radio", name="Neon", exact=True).check(force=True)
     above = tile(page, "back.jpg").get_by_role("button", name="From above")
     above.click()
     tile(page, "back.jpg").get_by_text("This scene does not suit the product").wait_for()
