@@ -46,6 +46,14 @@ def expected(scene: Scene, slots: list[list[str]], colours: list[str], locks: di
     return {"from": now, "to": to}
 
 
+def near(one: dict[str, list[str]], other: dict[str, list[str]]) -> bool:
+    """Return whether colours differ by one code at most: the page computes with twice as many digits."""
+    codes = [
+        np.array([list(bytes.fromhex(hue[1:])) for key in ("from", "to") for hue in it[key]]) for it in (one, other)
+    ]
+    return codes[0].shape == codes[1].shape and bool((abs(codes[0] - codes[1]) <= 1).all())
+
+
 def test_the_page_gives_thumbnails_the_colours_that_an_order_gives_its_surfaces(visit: Any, up: Up) -> None:
     page = visit().page
     page.goto(up.address)
@@ -65,4 +73,4 @@ def test_the_page_gives_thumbnails_the_colours_that_an_order_gives_its_surfaces(
     found = page.evaluate(RECOLOURED, [given["scenes"], given["gamuts"], cases])
     slots = {name: scene["slots"] for name, scene in given["scenes"].items()}
     wanted = [expected(catalogue.scenes[name], slots[name], colours, locks) for name, colours, locks in cases]
-    assert [one for one in zip(cases, found, wanted, strict=True) if one[1] != one[2]] == []
+    assert [one for one in zip(cases, found, wanted, strict=True) if not near(one[1], one[2])] == []
