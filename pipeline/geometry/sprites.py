@@ -26,7 +26,7 @@ FOOT, MIDDLE = 0.2, 0.5
 #: Greatest factor of a colour; its code is the square root.
 MOST = 2.0
 #: Distance of the slices behind the prop's own surface, so that it does not shade itself in spots.
-BEHIND = 0.03
+BEHIND = 0.08
 #: A tint's number in the files is its place here; "as_is" has its own colours, over white.
 TINTS = ("none", "own", "other", "leaf", "stone", "earth", "egg", "page", "brass", "wood", "as_is")
 
