@@ -5,7 +5,7 @@ of the prop, like those of a product (`pipeline.compositing.standing`). Both are
 """
 
 from dataclasses import dataclass
-from functools import cache, cached_property
+from functools import cached_property, lru_cache
 from importlib.resources import files
 from io import BytesIO
 
@@ -25,6 +25,8 @@ ABOVE = len(SLOPES)
 FOOT, MIDDLE = 0.2, 0.5
 #: Greatest factor of a colour; its code is the square root.
 MOST = 2.0
+#: Views that are kept decoded, some 4 MB each: all that the tries of a picture need.
+KEPT = 16
 #: Distance of the slices behind the prop's own surface, so that it does not shade itself in spots.
 BEHIND = 0.08
 #: A tint's number in the files is its place here; "as_is" has its own colours, over white.
@@ -57,9 +59,9 @@ class View:
         return sum(self.shares.values())
 
 
-@cache
+@lru_cache(KEPT)
 def view_of(name: str, view: int, flip: bool) -> View:
-    """Return a view of a prop, decoded once a process; `flip` mirrors it. Raises FileNotFoundError for no such prop."""
+    """Return a view of a prop; `flip` mirrors it. Raises FileNotFoundError for no such prop."""
     with np.load(BytesIO((files("pipeline") / "assets" / "props" / f"{name}.npz").read_bytes())) as arrays:
         pictures = {key: np.asarray(Image.open(BytesIO(arrays[key].tobytes()))) for key in arrays if key != "size"}
         deep, high = (float(one) for one in arrays["size"])

@@ -7,8 +7,8 @@ import numpy as np
 from pipeline.geometry.sprites import MOST, Sprite, View
 from pipeline.materials.pyramid import CODES, Pyramid
 
-#: Textures kept for the process: 2 MiB each.
-_KEPT = 32
+#: Textures kept for the process, with their views: 6 MB each.
+_KEPT = 8
 
 
 def texture_of(sprite: Sprite) -> Pyramid:

@@ -3,7 +3,7 @@
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, lru_cache
 from importlib.resources import files
 from io import BytesIO
 from typing import Any
@@ -33,6 +33,9 @@ WIDE = 1.5
 FOCUS = 1.1
 #: Canvas heights by which a seed moves the view to either side.
 SHIFT = 0.12
+
+#: Plates that are kept decoded, 0.5 MB each.
+KEPT = 8
 
 _FOLDER = files("pipeline") / "assets" / "places"
 
@@ -117,7 +120,7 @@ def _plates() -> tuple[Plate, ...]:
     return tuple(Plate(**row) for row in found)
 
 
-@cache
+@lru_cache(maxsize=KEPT)
 def stops_of(name: str) -> NDArray[np.float32]:
     """Return the binary logarithm of a plate's H×W×3 light: rows from UP above the horizon to DOWN below, ±SIDE."""
     codes = np.asarray(Image.open(BytesIO((_FOLDER / f"{name}.webp").read_bytes())).convert("RGB"), np.float32)

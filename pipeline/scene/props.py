@@ -79,8 +79,9 @@ def pool(kind: SceneKind, mood: Mood) -> list[str]:
     ]
 
 
+@cache
 def shows(name: str, *tints: Tint) -> float:
-    """Return the share of a prop, 0–1, that has one of some tints."""
+    """Return the share of a prop, 0–1, that has one of some tints. Kept, as it needs the prop's picture."""
     view = view_of(name, 0, False)
     return sum(view.shares.get(tint, 0.0) for tint in tints) / view.covers
 
