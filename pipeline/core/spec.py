@@ -40,7 +40,7 @@ Finish = Literal[
 #: Families of props, for a mood's own list; `pipeline/assets/props/props.toml` says which props each has.
 PropName = Literal[
     "stones", "pebbles", "books", "folded_cloth", "towels", "tray", "bowl", "vase", "potted_plant",
-    "water", "metal_ball",
+    "water", "metal_ball", "candles", "fruit", "cup", "basket",
 ]  # fmt: skip
 Far = Literal[
     "lights", "foliage", "kitchen", "living_room", "window", "bathroom", "loft", "cafe", "hall", "street", "park",

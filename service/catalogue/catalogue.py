@@ -132,10 +132,11 @@ class Catalogue:
         others = [phrase for key, phrase in named["moods"].items() if mood in self.moods and key != mood]
         return [*(f"{phrase}: none" for phrase in absent), *(f"{phrase}: the mood is {mood}" for phrase in others)]
 
-    def mood(self, text: str, scene: str = "") -> Mood:
+    def mood(self, text: str, scene: str = "", style: Sequence[str] = ()) -> Mood:
         """Return the named mood, or the `nearest_mood` to free text with that text.
 
-        The props that a `scene` in free text names replace the mood's. Raises ValueError for unusable text.
+        The props that a `scene` in free text names, or else a brand's `style` words, replace the mood's. Raises
+        ValueError for unusable text.
         """
         found = _named(self.moods, text)
         if found is None:
@@ -147,7 +148,8 @@ class Catalogue:
                 description="A mood in the caller's own words.",
                 prompt=f'an atmosphere that fits the description "{quotable(words)}"',
             )
-        props = cast(tuple[PropName, ...], tuple(self._described(scene)["props"]))  # `Words.faults` has checked them
+        named = self._described(scene)["props"] or load_words().read(", ".join(style))[0]["props"]
+        props = cast(tuple[PropName, ...], tuple(named))  # `Words.faults` has checked them
         return replace(found, props=props) if props else found
 
     def nearest_mood(self, text: str, scene: str) -> Mood | None:

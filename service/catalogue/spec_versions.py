@@ -13,6 +13,7 @@
 | 4 | `records.scene.far=bathroom`, `records.scene.far=loft`, `records.scene.far=cafe` |
 | 4 | `records.scene.far=hall`, `records.scene.far=street`, `records.scene.far=park` |
 | 4 | `records.scene.far=wood`, `records.scene.far=sea`, `records.scene.far=sunset` |
+| 4 | `records.mood.props=candles`, `records.mood.props=fruit`, `records.mood.props=cup`, `records.mood.props=basket` |
 
 An API stores an order with the lowest version that supports it, so older workers can run orders without new fields. A
 worker claims no job above its own version. A reader ignores unknown fields: at its version or below, they have the
@@ -47,6 +48,7 @@ SINCE: Mapping[str, tuple[int, Any]] = {
     "sandbox": (4, False),
     "simulate": (4, None),
     **{f"records.scene.far={place}": (4, None) for place in get_args(Far) if place not in ("lights", "foliage")},
+    **{f"records.mood.props={family}": (4, None) for family in ("candles", "fruit", "cup", "basket")},
     **{
         f"{name}.{option}": (3, default)
         for name in ("ground", "shadow", "frame", "lettering")

@@ -37,7 +37,7 @@ def stored_spec(catalogue: Catalogue, order: SwapOrder) -> dict[str, Any]:
         **({} if order.subject is None else {"subject": list(order.subject)}),
         "records": {
             "scene": record_to_json(catalogue.scene(order.scene)),
-            "mood": record_to_json(catalogue.mood(order.mood, order.scene)),
+            "mood": record_to_json(catalogue.mood(order.mood, order.scene, order.style_words)),
             "preset": record_to_json(catalogue.preset(order.preset)),
         },
     }
@@ -47,7 +47,7 @@ def planned_spec(catalogue: Catalogue, order: SwapOrder) -> Spec:
     """Return the spec of a valid order before it has a seed, with the ordered output in its preset."""
     return Spec(
         scene=catalogue.scene(order.scene),
-        mood=catalogue.mood(order.mood, order.scene),
+        mood=catalogue.mood(order.mood, order.scene, order.style_words),
         palette=order.colors,
         preset=ordered(catalogue.presets[order.preset], order.output),
         seed=order.seed or 0,

@@ -58,7 +58,7 @@ class BrandRequest(BaseModel):
     style_words: list[Annotated[str, Field(min_length=1, max_length=60), AfterValidator(one_line)]] = Field(
         default_factory=list,
         max_length=12,
-        description="Words for the generator's prompt. The built-in generator ignores them.",
+        description="Words for the generator's prompt. The built-in generator reads only the names of props.",
     )
     seed_policy: SeedPolicy = Field(
         SeedPolicy.FREE,

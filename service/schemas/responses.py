@@ -363,7 +363,9 @@ class BrandView(BaseModel):
 
     name: str = Field(description="Name of the brand. Requests send it as `pilot_brand`.")
     palette: list[str] = Field(description="Colours as #rrggbb, most present first.")
-    style_words: list[str] = Field(description="Words for the generator's prompt. The built-in generator ignores them.")
+    style_words: list[str] = Field(
+        description="Words for the generator's prompt. The built-in generator reads only the names of props."
+    )
     seed_policy: SeedPolicy = Field(description="pinned: all swaps share one seed. free: each swap has its own.")
     seed: int | None = Field(description="The seed of a pinned brand; null for others.")
     default_preset: str | None = Field(description="Preset for clients that send none; null if the brand has none.")
