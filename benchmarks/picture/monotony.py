@@ -70,7 +70,8 @@ def things(layout: Layout, spec: Spec) -> Things:
         return str(getattr(part.solid, "outline", type(part.solid).__name__.lower()))
 
     def shape(part: Part) -> str:
-        return part.name or (outline(part) if part.finish in ("plain", "plaster") else part.finish)
+        found = part.name or getattr(part.solid, "name", "")  # a sprite has the name of its prop
+        return str(found or (outline(part) if part.finish in ("plain", "plaster") else part.finish))
 
     back = next((part for part in layout.parts if part.role in ("far", "wall")), layout.parts[0])
     built = {f"{part.role} {outline(part)}" for part in layout.parts if part.role in ("stand", "panel")}
