@@ -93,7 +93,7 @@ class Assignment:
 
 
 #: Materials of small things that keep their natural colours.
-NATURAL: tuple[Material, ...] = ("leaf", "stone", "earth", "egg", "page", "wood", "metal")
+NATURAL: tuple[Material, ...] = ("leaf", "stone", "earth", "egg", "page", "wood")
 
 
 NOT_FIXED: Mapping[str, int] = MappingProxyType({})

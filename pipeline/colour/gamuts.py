@@ -21,7 +21,7 @@ from pipeline.colour.spaces import srgb_to_lab, srgb_to_linear
 
 Material = Literal[
     "paper", "paint", "plaster", "concrete", "wood", "marble", "terrazzo", "linen", "velvet", "lacquer", "sand", "sky",
-    "night", "tube", "metal", "leaf", "stone", "earth", "egg", "page",
+    "night", "tube", "leaf", "stone", "earth", "egg", "page",
 ]  # fmt: skip
 Lab = NDArray[np.float64]
 #: L*, C*ab and h_ab in degrees, least and greatest each; a hue may exceed 360.
@@ -125,8 +125,6 @@ GAMUTS: Mapping[Material, Gamut] = MappingProxyType(
         "night": Gamut(((3, 42, 0, 42, 0, 360),), ("#1f232d", "#2c2521", "#1b1630")),
         # Discharge tubes shine in the hue of their colour, at full brightness.
         "tube": Gamut(((0, 100, 15, 140, 0, 360),), ("#ffd9a0",), 0.6),
-        # Brass and gold, copper, steel: a large surface in these colours is metal, or looks like mustard.
-        "metal": Gamut((_GOLD, (38, 72, 28, 62, 38, 70), (50, 92, 0, 6, 0, 360)), ("#c9a24a", "#b87a4a", "#c4c6c8")),
         "leaf": Gamut(
             (*_GREENS, _STRAW), ("#7c9a5e", "#5f7f4a", "#93a67f", "#a9b48c", "#4c6a45", "#c9b27c", "#b59763")
         ),

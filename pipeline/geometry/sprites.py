@@ -5,9 +5,10 @@ of the prop, like those of a product (`pipeline.compositing.standing`). Both are
 """
 
 from dataclasses import dataclass
-from functools import cached_property, lru_cache
+from functools import cache, cached_property, lru_cache
 from importlib.resources import files
 from io import BytesIO
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -27,10 +28,10 @@ FOOT, MIDDLE = 0.2, 0.5
 MOST = 2.0
 #: Views that are kept decoded, some 4 MB each: all that the tries of a picture need.
 KEPT = 16
-#: Distance of the slices behind the prop's own surface, so that it does not shade itself in spots.
-BEHIND = 0.08
+#: Distance at which light on a prop starts from its surface, in steps between its slices: it shades itself in no bands.
+LIFT = 2.0
 #: A tint's number in the files is its place here; "as_is" has its own colours, over white.
-TINTS = ("none", "own", "other", "leaf", "stone", "earth", "egg", "page", "brass", "wood", "as_is")
+TINTS = ("none", "own", "other", "leaf", "stone", "earth", "egg", "page", "wood", "as_is")
 
 
 @dataclass(frozen=True, eq=False)
@@ -59,18 +60,32 @@ class View:
         return sum(self.shares.values())
 
 
+@cache
+def shares_of(name: str, view: int) -> dict[str, float]:
+    """Return the share of its frame that each tint of a prop covers. Raises FileNotFoundError for no such prop."""
+    with _file(name) as arrays:
+        return {tint: float(one) for tint, one in zip(TINTS, arrays["shares"][view], strict=True) if one > 0}
+
+
+def _file(name: str) -> Any:
+    return np.load(BytesIO((files("pipeline") / "assets" / "props" / f"{name}.npz").read_bytes()))
+
+
 @lru_cache(KEPT)
 def view_of(name: str, view: int, flip: bool) -> View:
     """Return a view of a prop; `flip` mirrors it. Raises FileNotFoundError for no such prop."""
-    with np.load(BytesIO((files("pipeline") / "assets" / "props" / f"{name}.npz").read_bytes())) as arrays:
-        pictures = {key: np.asarray(Image.open(BytesIO(arrays[key].tobytes()))) for key in arrays if key != "size"}
+    with _file(name) as arrays:
+        numbers = "size", "shares"
+        pictures = {key: np.asarray(Image.open(BytesIO(arrays[key].tobytes()))) for key in arrays if key not in numbers}
         deep, high = (float(one) for one in arrays["size"])
-    colour, relief, tint = (_part(pictures[key], view, ABOVE + 1, flip) for key in ("colour", "relief", "tint"))
+    keys = "colour", "relief", "depth", "tint"
+    colour, relief, level, tint = (_part(pictures[key], view, ABOVE + 1, flip) for key in keys)
     above = view == ABOVE
     proxy = _part(pictures["proxy"], int(above), 2, flip)
     n = len(colour)
+    near, far = (high, 0.0) if above else (deep, -deep)
+    depth = level[..., 0].astype(np.float32) * np.float32((near - far) / 255) + np.float32(far)
     packed = relief.astype(np.float32) / np.float32(255) * 2 - 1
-    depth = packed[..., 2].repeat(n // len(packed), 0).repeat(n // len(packed), 1)
     x, y = packed[..., 0] * (-1 if flip else 1), packed[..., 1]
     normal = np.stack([x, y, np.sqrt(np.maximum(1 - x * x - y * y, np.float32(1e-4)))], -1)
     normal /= np.linalg.norm(normal, axis=-1, keepdims=True)
@@ -79,17 +94,15 @@ def view_of(name: str, view: int, flip: bool) -> View:
     rows, columns = np.nonzero(alpha > 0.5)
     low = MIDDLE if above else 1 - FOOT
     box = columns.min() / n - 0.5, low - (rows.max() + 1) / n, (columns.max() + 1) / n - 0.5, low - rows.min() / n
-    near, far = (high, 0.0) if above else (deep, -deep)
-    count = np.bincount(number[rows, columns], minlength=len(TINTS))
     return View(
         np.concatenate([number + np.float32(0.99) * alpha, depth], 1).astype(np.float32),
         (np.square(colour[..., :3].astype(np.float32) / np.float32(255)) * np.float32(MOST)),
         normal,
         proxy.astype(np.float32),
-        tuple((np.linspace(far, near, solids.SLICES + 1)[1:] - BEHIND).tolist()),
+        tuple(np.linspace(far, near, solids.SLICES + 1)[1:].tolist()),
         near,
         tuple(float(side) for side in box),  # type: ignore[arg-type]  # four of them
-        {TINTS[index]: float(own) / n**2 for index, own in enumerate(count) if own > 0},
+        shares_of(name, view),
     )
 
 
@@ -134,6 +147,12 @@ class Sprite:
         corners = np.array([(c * u - s * v, s * u + c * v) for u in (left, right) for v in (low, top)])
         (left, low), (right, top) = corners.min(0).tolist(), corners.max(0).tolist()
         return self.x + left, self.y + low, self.z, self.x + right, self.y + top, self.z + deep
+
+    @property
+    def lift(self) -> float:
+        """Distance from its surface at which its light is measured."""
+        one, two = self.baked.depths[:2]
+        return LIFT * self.size * (two - one)
 
     @cached_property
     def packed(self) -> Packed:
@@ -191,14 +210,23 @@ class Sprite:
 
     def normal(self, point: Triple, face: Face) -> Triple:
         normals = self.baked.normal
-        column, row = (np.clip(axis.astype(np.int32), 0, len(normals) - 1) for axis in self._at(point, len(normals)))
-        x, y, z = np.moveaxis(normals[row, column], -1, 0)
+        column, row = (np.clip(at - np.float32(0.5), 0, len(normals) - 1.001) for at in self._at(point, len(normals)))
+        left, top = column.astype(np.int32), row.astype(np.int32)
+        u, v = (column - left)[..., None], (row - top)[..., None]
+        above, below = (normals[at, left] * (1 - u) + normals[at, left + 1] * u for at in (top, top + 1))
+        mixed = above * (1 - v) + below * v
+        x, y, z = np.moveaxis(mixed / np.linalg.norm(mixed, axis=-1, keepdims=True), -1, 0)
         c, s = np.float32(np.cos(self.turn)), np.float32(np.sin(self.turn))
         return triple(c * x - s * y, s * x + c * y, z, point)
 
     def surface(self, point: Triple, face: Face) -> tuple[Field, Field]:
         """Return (u, v), the place in its picture from 0 to 1."""
         return self._at(point, 1)
+
+
+def lift(solid: Solid) -> float:
+    """Return the distance from a solid's surface, in canvas heights, at which its light is measured."""
+    return solid.lift if isinstance(solid, Sprite) else 0.0
 
 
 def blocks(solid: Solid) -> bool:

@@ -23,7 +23,7 @@ from pipeline.geometry.panels import Panel
 from pipeline.geometry.ray import Bounds, Field, Triple
 from pipeline.geometry.sampling import cosine_samples
 from pipeline.geometry.solids import Caster
-from pipeline.geometry.sprites import blocks
+from pipeline.geometry.sprites import blocks, lift
 from pipeline.geometry.walls import Recess, Wall
 from pipeline.kernels.tracing import lights
 from pipeline.kernels.tracing.dome import Bring, dome_light
@@ -137,11 +137,13 @@ class LightTracer:
         glows = np.array([part.glow > 0 for part in layout.parts])
         #: H×W: where light falls.
         self.receives_light: NDArray[np.bool_] = ~glows[self.part]
-        self.places = lights.Places(np.stack(geometry.point), self.normals, self.receives_light)
+        solids = [part.solid for part in layout.parts]
+        lifts = np.array([lift(solid) for solid in solids], np.float32)
+        points = np.stack(geometry.point) + lifts[self.part] * self.normals
+        self.places = lights.Places(points, self.normals, self.receives_light)
         self.casts = caster is not None
         self._caster = shapes([] if caster is None else [caster.packed])
         self._around = np.array(_NO_END if around is None else around, np.float32)
-        solids = [part.solid for part in layout.parts]
         self._shapes = shapes([solid.packed for solid in solids])
         self._boxes = np.array([solid.bounds or _NO_END for solid in solids], np.float32)
 

@@ -251,7 +251,7 @@ class FlatLay:
         slots = tints(self._plan, slot, self._tones[0] if self._tones else slot)
         for part in thing.parts:
             own = slots[part.tint]
-            mirror = SATIN if self._plan.metallic(own) else part.mirror
+            mirror = SATIN if self._plan.metallic(own) else 0.0
             self.parts.append(Part(part.solid, own, role, part.finish, mirror=mirror, name=name))
 
     def _box(self, half: float, tall: float, gap: float) -> Mask:

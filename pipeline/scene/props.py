@@ -15,12 +15,12 @@ import numpy as np
 from pipeline.colour.assignment import Assignment
 from pipeline.core.spec import Finish, Mood, SceneKind
 from pipeline.geometry.solids import Solid
-from pipeline.geometry.sprites import ABOVE, SLOPES, Sprite, view_of
+from pipeline.geometry.sprites import ABOVE, SLOPES, Sprite, shares_of, view_of
 
 Spot = tuple[float, float, float]
 #: `own` and `other` are colours of the palette, for painted, glazed or dyed parts. The others are natural colours;
 #: `as_is` has those of its picture.
-Tint = Literal["own", "other", "leaf", "stone", "earth", "egg", "page", "brass", "wood", "as_is"]
+Tint = Literal["own", "other", "leaf", "stone", "earth", "egg", "page", "wood", "as_is"]
 #: Share of light that brushed metal mirrors at right angles, low enough to show its own colour.
 SATIN = 0.6
 #: Share of a prop that has its own colour, at least, to represent an asked colour.
@@ -34,8 +34,6 @@ class PropPart:
     solid: Solid
     tint: Tint = "own"
     finish: Finish = "plain"
-    #: As in `pipeline.scene.layout.Part`.
-    mirror: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -79,11 +77,10 @@ def pool(kind: SceneKind, mood: Mood) -> list[str]:
     ]
 
 
-@cache
 def shows(name: str, *tints: Tint) -> float:
-    """Return the share of a prop, 0–1, that has one of some tints. Kept, as it needs the prop's picture."""
-    view = view_of(name, 0, False)
-    return sum(view.shares.get(tint, 0.0) for tint in tints) / view.covers
+    """Return the share of a prop, 0–1, that has one of some tints."""
+    shares = shares_of(name, 0)
+    return sum(shares.get(tint, 0.0) for tint in tints) / sum(shares.values())
 
 
 def prop(name: str, spot: Spot, area: float, rng: np.random.Generator, eye: Spot) -> Prop:
@@ -103,11 +100,7 @@ def _made(name: str, view: int, spot: Spot, area: float, turn: float, rng: np.ra
     size = float(np.sqrt(known()[name].size * area / baked.covers))
     largest = max(baked.shares, key=lambda tint: baked.shares[tint])
     parts = [
-        PropPart(
-            Sprite(name, view, flip, tint, *spot, size, eye, turn, tint == largest),
-            tint,  # type: ignore[arg-type]  # the tints of the files
-            mirror=SATIN if tint == "brass" else 0.0,
-        )
+        PropPart(Sprite(name, view, flip, tint, *spot, size, eye, turn, tint == largest), tint)  # type: ignore[arg-type]  # the files' tints
         for tint in baked.shares
     ]
     return Prop(tuple(parts), 0.9 * size * baked.near)
@@ -118,7 +111,6 @@ def tints(plan: Assignment, own: int, other: int) -> dict[Tint, int]:
     return {
         "own": own,
         "other": other,
-        "brass": own if plan.metallic(own) else plan.natural["metal"],
         "leaf": plan.natural["leaf"],
         "stone": own if plan.suits(own, "stone") else plan.natural["stone"],
         "earth": plan.natural["earth"],

@@ -236,7 +236,7 @@ class Staging:
         slots = tints(self._plan, slot, self._tone(slot))
         for part in made.parts:
             own = slots[part.tint]
-            self.parts.append(Part(part.solid, own, "prop", part.finish, mirror=part.mirror or self._metal(own)))
+            self.parts.append(Part(part.solid, own, "prop", part.finish, mirror=self._metal(own)))
         left, _, back, right, _, front = (float(side) for side in _boxes(made)[0])
         self._feet.append(((left + right) / 2, (back + front) / 2, made.foot))
         self._seen.append(self._picture(_boxes(made)))
@@ -271,7 +271,7 @@ class Staging:
         left, right = -self._layout.foot[0], self._layout.aspect - self._layout.foot[0]
         inside = _overlap(seen, (left, seen[1], right, seen[3])) / size
         product = (-self._wide / 2, 0.0, self._wide / 2, self._tall)
-        cost = 2.5 * _overlap(seen, product) / size + 6 * max(0.0, 0.85 - inside) * (1.5 if asked else 1.0)
+        cost = 2.5 * _overlap(seen, product) / size + 6 * max(0.0, 0.97 - inside) * (1.5 if asked else 1.0)
         if self._copy is not None:
             cost += 40 * _overlap(seen, self._copy) / size
         for other in self._seen:

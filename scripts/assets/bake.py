@@ -31,7 +31,7 @@ FOOT, WIDE, TALL, ROOM = 0.2, 0.94, 0.8, 0.02
 CELLS, SLICES = 96, 16
 #: Share of ambient occlusion that is baked. The scene's own light adds the rest.
 OCCLUDED = 0.75
-TINTS = ("none", "own", "other", "leaf", "stone", "earth", "egg", "page", "brass", "wood", "as_is")
+TINTS = ("none", "own", "other", "leaf", "stone", "earth", "egg", "page", "wood", "as_is")
 GAMMA, MOST, GREY = 2.0, 2.0, 0.5
 
 
@@ -217,16 +217,16 @@ def proxy(model: Model, above: bool) -> NDArray[np.uint16]:
     return out.reshape(CELLS, CELLS).astype(np.uint16)
 
 
-def _filled(picture: Array, alpha: Array) -> Array:
-    """Return a picture whose places outside have the nearest inside value, for lossy coding and means."""
+def _filled(picture: Array, alpha: Array, reach: int = 24) -> Array:
+    """Return a picture whose places outside, up to `reach` pixels, have the nearest inside value, for means."""
     away, at = distance_transform_edt(alpha < 0.5, return_indices=True)
-    return np.where(away[..., None] < 24, picture[at[0], at[1]], np.median(picture[alpha > 0.5], axis=0))
+    return np.where(away[..., None] < reach, picture[at[0], at[1]], np.median(picture[alpha > 0.5], axis=0))
 
 
-def _webp(picture: Array, quality: int) -> NDArray[np.uint8]:
+def _webp(picture: Array, quality: int, *, exact: bool = False) -> NDArray[np.uint8]:
     data = io.BytesIO()
     Image.fromarray((np.clip(picture, 0, 1) * 255 + 0.5).astype(np.uint8)).save(
-        data, "WEBP", quality=quality, method=6, alpha_quality=80
+        data, "WEBP", quality=quality, method=6, alpha_quality=100, lossless=exact
     )
     return np.frombuffer(data.getvalue(), np.uint8)
 
@@ -252,22 +252,27 @@ def bake(pieces: list[Piece], seed: int) -> dict[str, NDArray[np.generic]]:
                 colour[own == tint] /= mean
     for colour, own in painted:
         colour[own == TINTS.index("as_is")] /= GREY
-    colours, reliefs, tints = list[Array](), list[Array](), list[Array]()
+    colours, reliefs, depths, tints = list[Array](), list[Array](), list[Array](), list[Array]()
     for one in views:
         colour = _filled(one["colour"], one["alpha"])
         shown = (np.clip(colour / MOST, 0, 1)) ** (1 / GAMMA)
         colours.append(np.concatenate([shown, one["alpha"][..., None]], -1))
-        # Packed around the middle, so that depth has 8 bits.
-        packed = np.concatenate([one["normal"][..., :2] / 2 + 0.5, one["depth"][..., None] / 2 + 0.5], -1)
-        packed = _filled(packed, one["alpha"]).reshape(FINE, SIDE // FINE, FINE, SIDE // FINE, 3).mean((1, 3))
-        reliefs.append(packed)
+        packed = _filled(one["normal"] / 2 + 0.5, one["alpha"])
+        reliefs.append(packed.reshape(FINE, SIDE // FINE, FINE, SIDE // FINE, 3).mean((1, 3)))
+        depths.append(_filled(one["depth"][..., None], one["alpha"], 3)[..., 0])
         tints.append(_filled(one["tint"][..., None], one["alpha"])[..., 0])
+    # From the farthest to the nearest place, the view from above from the ground to the highest.
+    low, range_ = (-model.deep, 0.0), (2 * model.deep, model.high)
+    shares = [np.bincount(one["tint"][one["alpha"] > 0.5], minlength=len(TINTS)) / SIDE**2 for one in views]
+    levels = [(depth - low[k == len(SLOPES)]) / range_[k == len(SLOPES)] for k, depth in enumerate(depths)]
     return {
         "colour": _webp(np.concatenate(colours, 1), 82),
         "relief": _webp(np.concatenate(reliefs, 1), 92),
+        "depth": _webp(np.concatenate(levels, 1), 100, exact=True),
         "tint": _png(np.concatenate(tints, 1).astype(np.uint8)),
         "proxy": _png(np.concatenate([proxy(model, False), proxy(model, True)], 1)),
         "size": np.array([model.deep, model.high], np.float32),
+        "shares": np.array(shares, np.float32),
     }
 
 

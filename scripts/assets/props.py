@@ -153,7 +153,7 @@ def _lemon(seed: int, size: float) -> Piece:
         return np.concatenate([p[:, :1] * thin, long, p[:, 2:] * thin], 1)
 
     return blob((size, size, size), "as_is", _skin((0.82, 0.56, 0.045), (0.66, 0.55, 0.08), seed), bumps=0.03,
-                seed=seed, shape=shape, relief=_pores(34, 0.006, seed))  # fmt: skip
+                seed=seed, shape=shape, relief=_pores(40, 0.0022, seed))  # fmt: skip
 
 
 def _laid(piece: Piece, yaw: float, at: tuple[float, float, float], lean: float = np.pi / 2) -> Piece:
@@ -238,7 +238,7 @@ def _cup(radius: float, high: float, tint: str, seed: int, handle: bool = True) 
                  tint, paint)  # fmt: skip
     if not handle:
         return [body]
-    turn = np.linspace(-1.35, 1.35, 30)
+    turn = np.linspace(-1.62, 1.5, 30)
     ring = np.stack([0.9 * r + 0.55 * r * np.cos(turn), 0.52 * h + 0.3 * h * np.sin(turn), 0 * turn], 1)
     return [body, tube(ring, 0.085 * r, tint, paint).moved(turn=about(0.5))]
 
@@ -269,7 +269,7 @@ def jug(rng: Rng) -> list[Piece]:
     body = lathe([(0, 0), (0.24, 0), (0.28, 0.03), (0.33, 0.2), (0.33, 0.4), (0.26, 0.6), (0.2, 0.76), (0.2, 0.9),
                   (0.23, 1.0), (0.22, 1.01), (0.18, 0.9), (0.18, 0.75), (0.24, 0.58), (0.3, 0.38), (0, 0.1)],
                  "own", paint, round_=spout, relief=lambda p: 0.002 * noise(p * [1, 4, 1], 9, 2, 4))  # fmt: skip
-    turn = np.linspace(-1.5, 1.5, 30)
+    turn = np.linspace(-1.72, 1.72, 30)
     ring = np.stack([0.22 + 0.24 * np.cos(turn), 0.62 + 0.27 * np.sin(turn), 0 * turn], 1)
     return [body, tube(ring, np.linspace(0.03, 0.035, 30), "own", paint)]
 
@@ -294,42 +294,6 @@ def bowl(rng: Rng) -> list[Piece]:
     return out + [piece.moved((0.62, 0, 0.2)) for piece in _cup(0.2, 0.17, "other", 20, False)]
 
 
-def _fig(seed: int, size: float) -> Piece:
-    def shape(p: Array) -> Array:
-        y = p[:, 1:2]
-        wide = 1 - 0.5 * np.clip(y, 0, 1) ** 1.3
-        return np.concatenate([p[:, :1] * wide, np.where(y > 0, 1.15 * y, 0.85 * y), p[:, 2:] * wide], 1)
-
-    def paint(at: Array, own: Array) -> Array:
-        up, around = own[:, 0], own[:, 1]
-        stripe = 0.16 * np.sin(14 * around + 2 * noise(at, 6, 2, seed)) * np.clip(1 - up**2, 0, 1)
-        green = np.clip(0.75 * up + 0.1 + 0.3 * noise(at, 4, 3, seed), 0, 1)[:, None]
-        bloom = 0.35 * np.clip(noise(at, 3, 3, seed + 1), 0, 1)[:, None]
-        base = (1 - green) * [0.075, 0.028, 0.06] + green * [0.16, 0.17, 0.05] + bloom * [0.06, 0.06, 0.1]
-        return np.asarray(base * np.exp(stripe)[:, None])
-
-    return blob((size, size, size), "as_is", paint, bumps=0.03, seed=seed, shape=shape,
-                relief=lambda p: 0.003 * noise(p, 30, 2, seed))  # fmt: skip
-
-
-def bowl_figs(rng: Rng) -> list[Piece]:
-    """A low dish of figs."""
-    dish = lathe([(0, 0), (0.3, 0), (0.33, 0.02), (0.48, 0.08), (0.54, 0.19), (0.53, 0.2), (0.5, 0.17), (0.42, 0.08),
-                  (0, 0.05)], "own", speckled(0.05, 50, 23))  # fmt: skip
-    out = [dish]
-    for k, at in enumerate(((-0.22, 0.09, 0.1), (0.13, 0.09, 0.2), (0.25, 0.09, -0.1), (-0.05, 0.09, -0.2),
-                            (0.0, 0.3, 0.02))):  # fmt: skip
-        lean = rng.uniform(-0.25, 0.25) if k in (1, 4) else rng.uniform(0.9, 1.5)
-        out.append(_laid(_fig(24 + k, 0.165), rng.uniform(0, 6), at, lean))
-    return out
-
-
-def figs(rng: Rng) -> list[Piece]:
-    """Three figs."""
-    spots = ((-0.2, 0.0, 0.0, 0.05), (0.2, 0.0, 0.12, 1.35), (0.22, 0.0, -0.3, 0.1))
-    return [_laid(_fig(30 + k, 0.2), rng.uniform(0, 6), at[:3], at[3]) for k, at in enumerate(spots)]
-
-
 def _half_citrus(seed: int, size: float, flesh: tuple[float, float, float], skin: tuple[float, float, float]) -> Piece:
     """A citrus fruit cut through, its face up."""
     line = [(0, 0), (0.55, 0.06), (0.85, 0.3), (1.0, 0.75), (0.99, 0.97), (0.97, 1.0), (0.5, 1.0), (0, 1.0)]
@@ -346,7 +310,7 @@ def _half_citrus(seed: int, size: float, flesh: tuple[float, float, float], skin
 
     scaled = [(size * r, size * y) for r, y in line]
     return lathe(scaled, "as_is", paint, relief=lambda p: np.where(p[:, 1] > 0.985 * size, 0.002 * noise(p, 60, 1, 1),
-                                                                   -0.004 * noise(p, 34, 2, seed)))  # fmt: skip
+                                                                   -0.0015 * noise(p, 40, 2, seed)))  # fmt: skip
 
 
 def lemons(rng: Rng) -> list[Piece]:
@@ -363,7 +327,7 @@ def lemons(rng: Rng) -> list[Piece]:
 def oranges(rng: Rng) -> list[Piece]:
     """Two oranges and a half one."""
     paint = _skin((0.78, 0.27, 0.025), (0.7, 0.27, 0.04), 40)
-    out = [blob((0.24, 0.23, 0.24), "as_is", paint, bumps=0.02, seed=k, relief=_pores(40, 0.005, k)).moved(at)
+    out = [blob((0.24, 0.23, 0.24), "as_is", paint, bumps=0.02, seed=k, relief=_pores(44, 0.0022, k)).moved(at)
            for k, at in enumerate(((-0.27, 0, 0.0), (0.2, 0, -0.22)))]  # fmt: skip
     half = _half_citrus(42, 0.23, (0.75, 0.3, 0.04), (0.78, 0.27, 0.025)).moved(turn=about(-0.3, 1.05, 0.0))
     return [*out, half.moved((0.2, -half.points[:, 1].min(), 0.22))]
@@ -545,8 +509,8 @@ def slate(rng: Rng) -> list[Piece]:
     """Broken flat stones on top of each other."""
     out, y = list[Piece](), 0.0
     for k, (size, high) in enumerate(((0.5, 0.16), (0.42, 0.12), (0.34, 0.14))):
-        one = blob((size, high, 0.75 * size), "stone", _river(70 + k, (0.9, 1.1, 0.95)[k]), bumps=0.16, scale=1.6,
-                   seed=70 + k, power=5.0, relief=lambda p: 0.012 * noise(p * [1, 6, 1], 8, 4, 71))  # fmt: skip
+        one = blob((size, high, 0.75 * size), "stone", _river(70 + k, (0.9, 1.1, 0.95)[k]), bumps=0.12, scale=1.4,
+                   seed=70 + k, power=4.0, relief=lambda p: 0.004 * noise(p * [1, 3, 1], 8, 3, 71))  # fmt: skip
         out.append(one.moved((rng.normal(0, 0.03), y, rng.normal(0, 0.02)), about(rng.uniform(-0.5, 0.5))))
         y += 0.95 * one.points[:, 1].max()
     return out
@@ -600,10 +564,10 @@ def towels(rng: Rng) -> list[Piece]:
             away = np.hypot(at[:, 1] - 0.17, at[:, 2])
             end = np.abs(at[:, 0]) > 0.398
             layers = 0.35 * np.sin(away * 190 + np.arctan2(at[:, 1] - 0.17, at[:, 2])) * end
-            return np.asarray(np.exp(0.06 * noise(at, 50, 3, seed) + layers - 0.15 * end)[:, None] * np.ones(3))
+            return np.asarray(np.exp(0.05 * noise(at, 120, 2, seed) + layers - 0.15 * end)[:, None] * np.ones(3))
 
         return Piece(*sheet(points, np.zeros_like(points), ring=True), tint, paint,
-                     lambda p: 0.006 * noise(p, 60, 2, seed))  # fmt: skip
+                     lambda p: 0.006 * noise(p, 7, 2, seed) + 0.0012 * noise(p, 130, 1, seed))  # fmt: skip
 
     one, two, three = roll(86, "own"), roll(87, "own"), roll(88, "other")
     yaw = 0.95
@@ -652,14 +616,6 @@ def wood_slices(rng: Rng) -> list[Piece]:
             slice_(0.22, 0.09, 92).moved((-0.03, 0.21, 0.0), about(2.2))]  # fmt: skip
 
 
-def wood_blocks(rng: Rng) -> list[Piece]:
-    """Blocks of wood, one upright, one flat."""
-    flat = slab((0.36, 0.24), 0.17, "wood", _wood(94), soft=0.012).moved((0.12, 0, 0.1), about(0.25))
-    tall = slab((0.15, 0.15), 0.62, "wood", lambda at, own: _wood(95)(at[:, [1, 0, 2]], own), soft=0.012)
-    ball = blob((0.13, 0.13, 0.13), "own", mottled(0.03, 6, 96), bumps=0.0).moved((0.2, 0.17, 0.08))
-    return [flat, tall.moved((-0.26, 0, -0.12), about(-0.3)), ball]
-
-
 def board(rng: Rng) -> list[Piece]:
     """A cutting board with a cloth on it and a lemon."""
     wood = slab((0.55, 0.3), 0.05, "wood", _wood(97), soft=0.02)
@@ -682,15 +638,17 @@ def candles(rng: Rng) -> list[Piece]:
 
 
 def candlesticks(rng: Rng) -> list[Piece]:
-    """Two brass candlesticks with slim candles."""
+    """Two candlesticks with slim candles."""
     out = list[Piece]()
     for _k, (x, z, s) in enumerate(((-0.15, 0.05, 1.0), (0.17, -0.08, 0.72))):
         h = 0.42 * s
         line = [(0, 0), (0.15, 0), (0.15, 0.02), (0.06, 0.045), (0.022, 0.1), (0.02, 0.5 * h), (0.032, 0.55 * h),
                 (0.02, 0.6 * h), (0.022, 0.9 * h), (0.06, h), (0.06, h + 0.05), (0.03, h + 0.05), (0, h)]  # fmt: skip
-        out.append(lathe(line, "brass", even(1.0)).moved((x, 0, z)))
+        out.append(lathe(line, "own", mottled(0.03, 8, 103)).moved((x, 0, z)))
         candle = [(0, h), (0.031, h), (0.026, h + 0.52 * s), (0.01, h + 0.55 * s), (0, h + 0.55 * s)]
-        out.append(lathe(candle, "own", mottled(0.02, 8, 104), soft=False).moved((x, 0, z)))
+        out.append(lathe(candle, "page", mottled(0.02, 8, 104), soft=False).moved((x, 0, z)))
+        wick = np.array([[x, h + 0.54 * s, z], [x + 0.003, h + 0.57 * s, z], [x + 0.008, h + 0.6 * s, z]])
+        out.append(tube(wick, 0.004, "as_is", even(0.03, 0.025, 0.02)))
     return out
 
 
@@ -780,8 +738,8 @@ PROPS: Mapping[str, Model] = MappingProxyType({
     model.__name__: model
     for model in (
         vase_eucalyptus, vase_olive, vase_pampas, monstera, fern, amphora, vases, jug, stone_stack, pebbles, slate,
-        bowl, bowl_lemons, bowl_figs, cup, cups_stacked, plates, books, books_and_cup, cloth, towels, lemons, oranges,
-        figs, pears, wood_slices, wood_blocks, board, candles, candlesticks, basket, basket_eggs, tray,
+        bowl, bowl_lemons, cup, cups_stacked, plates, books, books_and_cup, cloth, towels, lemons, oranges,
+        pears, wood_slices, board, candles, candlesticks, basket, basket_eggs, tray,
         sprig_eucalyptus, sprig_olive, fern_frond, pampas,
     )
 })  # fmt: skip

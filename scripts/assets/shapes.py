@@ -186,8 +186,11 @@ def tube(line: Array, radius: float | Array, tint: str, paint: Paint, *, sides: 
     """Return a tube along k×3 points, closed at its ends."""
     way = np.gradient(line, axis=0)
     way /= np.maximum(np.linalg.norm(way, axis=1, keepdims=True), 1e-9)
-    side = np.cross(way, np.where(np.abs(way[:, 1:2]) > 0.9, [[1.0, 0, 0]], [[0, 1.0, 0]]))
-    side /= np.linalg.norm(side, axis=1, keepdims=True)
+    side, last = np.empty_like(way), np.eye(3)[np.abs(way[0]).argmin()]
+    # Each ring's side is the last one's, turned as little as the bend asks, so that rings do not twist.
+    for at, one in enumerate(way):
+        last = last - (last @ one) * one
+        last = side[at] = last / np.linalg.norm(last)
     up = np.cross(side, way)
     angle = np.linspace(0, 2 * np.pi, sides, endpoint=False)
     r = np.broadcast_to(np.asarray(radius, float), len(line)).copy()
