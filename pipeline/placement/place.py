@@ -155,7 +155,8 @@ def scene_report(
     angle, changed, own_view = angle_of(kind), None, None
     if drawn.scene != asked.scene:
         seen = "the scene is shown from above" if angle == "above" else "the scene's surface is shown from the side"
-        changed, own_view = f"{facts.why}, so {seen}.", "lying" if angle == "above" else "from_above"
+        no_wall = ", and this scene has no wall" if facts.stance == "hanging" else ""
+        changed, own_view = f"{facts.why}{no_wall}, so {seen}.", "lying" if angle == "above" else "from_above"
     return SceneReport(asked.scene.kind, kind, angle, changed, own_view, elevation, hovering)
 
 

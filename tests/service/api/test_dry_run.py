@@ -198,7 +198,7 @@ def test_the_plan_names_the_colour_that_nothing_before_a_place_can_have(caller: 
             "hanging",
             ["white", "podium", "flatlay"],
             "sand_dunes",
-            "The product hangs, so the scene is shown from above.",
+            "The product hangs, and this scene has no wall, so the scene is shown from above.",
         ),
         ("standing", ["white", "podium"], "flat_lay_linen", "surface is shown from the side."),
     ],
@@ -224,7 +224,11 @@ def test_from_an_earlier_render_the_plan_knows_which_scenes_suit_the_photo(
     [
         ("from_above", "marble_tabletop", "seen from above, so the scene is shown from above."),
         ("from_above", "neon", "fail and be refunded"),
-        ("hanging", "sand_dunes", "The order says that the product hangs, so the scene is shown from above."),
+        (
+            "hanging",
+            "sand_dunes",
+            "The order says that the product hangs, and this scene has no wall, so the scene is shown from above.",
+        ),
         (
             "standing",
             "flat_lay_linen",
