@@ -31,7 +31,7 @@ from pipeline.core.order import (
 BackgroundRule = Literal["scene", "white", "transparent"]
 #: The set behind and under the product; each kind is one way to draw the sketch.
 SceneKind = Literal[
-    "white", "sweep", "podium", "tabletop", "niche", "window", "sand", "bokeh", "curtain", "neon", "flatlay"
+    "white", "sweep", "podium", "tabletop", "niche", "window", "room", "sand", "bokeh", "curtain", "neon", "flatlay"
 ]
 Finish = Literal[
     "plain", "plaster", "marble", "wood", "concrete", "terrazzo", "sand", "fabric", "velvet",

@@ -72,8 +72,9 @@ def _finish(
     """Multiply a part's finish onto its pixels in a strip of rows, within some columns."""
     x, y, z = geometry.points(strip, columns)
     face = (geometry.surface[strip, columns] & np.uint16(FACES - 1)).astype(np.uint8)
-    solid = layout.parts[index].solid
-    (u, v), pixel = solid.surface((x, y, z), face), 1 / (FOCAL * part.shape[0])
+    solid, fine = layout.parts[index].solid, layout.parts[index].fine
+    (u, v), pixel = solid.surface((x, y, z), face), fine / (FOCAL * part.shape[0])
     if isinstance(solid, Sprite):
-        u, v, pixel = u * np.float32(TILE), v * np.float32(TILE), pixel * TILE / solid.size
+        fine, pixel = TILE, pixel * TILE / solid.size
+    u, v = u * np.float32(fine), v * np.float32(fine)
     swatch.multiply(out[strip], part[strip], index, (u, v), columns.start, geometry.depth[strip], pixel)

@@ -35,7 +35,7 @@ RANGES: Mapping[str, tuple[float, float]] = MappingProxyType(
         "linen": (0.75, 1.25),
         "linen-folded": (0.65, 1.35),
         "velvet": (0.75, 1.25),
-        "sand": (0.65, 1.4),
+        "sand": (0.55, 1.6),
         "stone": (0.65, 1.4),
         "page": (0.65, 1.25),
         "leaf": (0.65, 1.35),

@@ -17,8 +17,8 @@ TOP_DOWN: frozenset[SceneKind] = frozenset({"flatlay"})
 PLAIN: frozenset[SceneKind] = frozenset({"white"})
 #: Kinds defined by their background, such as a tube on the wall, which a view from above does not show.
 ALL_BEHIND: frozenset[SceneKind] = frozenset({"neon"})
-#: Kinds whose palettes list the wall first and the surface second; the other kinds list the surface first.
-WALL_FIRST: frozenset[SceneKind] = frozenset({"podium", "tabletop", "niche", "window", "sand", "curtain", "neon"})
+#: Kinds whose palettes list the surface first; the other kinds list the wall first and the surface second.
+SURFACE_FIRST: frozenset[SceneKind] = frozenset({"white", "sweep", "bokeh", "flatlay"})
 
 #: The scene of a caller's own picture, with a product that stands on its floor, and with one that is seen from above.
 OPEN_FLOOR = Scene("own_picture", "Own picture", "The caller's own picture.", "the caller's own picture", "sweep")
@@ -60,7 +60,7 @@ def seen_from(scene: Scene, angle: CameraAngle) -> Scene:
         cloth = scene.wall in ("fabric", "velvet")
         surface = scene.wall if scene.surface == "plain" else scene.surface
         under: Finish = "plain" if cloth or scene.wall == surface else scene.wall
-        palette = _swapped(scene.palette) if scene.kind in WALL_FIRST and not cloth else scene.palette
+        palette = scene.palette if cloth or scene.kind in SURFACE_FIRST else _swapped(scene.palette)
         return replace(
             scene, kind="flatlay", wall=under, surface=surface, palette=palette, prompt=scene.prompt + _ABOVE
         )

@@ -87,7 +87,7 @@ def compose(
         score -= hovering(layout, layout.feet)
         if score > best_score:
             best, best_score = layout, score
-        if score == 0:
+        if score == 0 or hangs:  # around a product that hangs is nothing to vary
             break
     assert best is not None, "TRIES is at least 1"
     return best
@@ -146,7 +146,9 @@ def _composed(
     nearest, farthest = WALLS[kind]
     wall = float(rng.uniform(farthest, nearest))
     if hangs:
-        bottom, wall = max(bottom + HUNG_OVER, HUNG_FLOOR), HUNG_WALL
+        # A curtain fills the picture, unless its floor has a colour that the caller asked for.
+        bare = kind == "curtain" and not (asked_colours(spec).by_caller and plan.surfaces["floor"] < plan.asked)
+        bottom, wall = 1.2 if bare else max(bottom + HUNG_OVER, HUNG_FLOOR), HUNG_WALL
     elif not stands and kind not in TOP_DOWN:
         bottom = max(bottom, 1.0)
     angle = spec.mood.light_angle * (1 if rng.random() < 0.6 else -1) + float(rng.uniform(-9, 9))
@@ -198,5 +200,5 @@ def _composed(
         lens=Lens(spec.mood.depth_of_field, spec.mood.vignette, spec.mood.grain),
         kept=None if room is None else (room[0] * aspect, room[1], room[2] * aspect, room[3]),
     )
-    builder = SetBuilder(spec, plan, empty, wall, rng, furnished=stands)
+    builder = SetBuilder(spec, plan, empty, wall, rng, furnished=stands, hangs=hangs)
     return getattr(builder, kind)()  # type: ignore[no-any-return]  # one method for each SceneKind but white

@@ -48,7 +48,11 @@ def sprite(
 def disc(at: Point, radius: float, thick: float, finish: Finish = "plain") -> LyingProp:
     """Return a round board."""
     board = Panel("disc", at[0], at[1] - radius, thick, radius, 2 * radius, thick)
-    return LyingProp((PropPart(board, "own", finish),), round_outline(at, radius), thick)
+
+    def covers(x: Field, y: Field) -> Mask:
+        return np.asarray((x - np.float32(at[0])) ** 2 + (y - np.float32(at[1])) ** 2 < radius**2)
+
+    return LyingProp((PropPart(board, "own", finish),), covers, thick)
 
 
 def arch(foot: Point, half: float, thick: float) -> LyingProp:
@@ -79,8 +83,3 @@ def rectangle(at: Point, half: Point, turn: float, top: float, thick: float, fin
         return np.asarray((np.abs(c * dx + s * dy) < half[0]) & (np.abs(c * dy - s * dx) < half[1]))
 
     return LyingProp((PropPart(Slab(corners, top, thick, turn), "own", finish),), covers, top)
-
-
-def round_outline(at: Point, radius: float) -> Covers:
-    """Return a circle as an outline."""
-    return lambda x, y: np.asarray((x - np.float32(at[0])) ** 2 + (y - np.float32(at[1])) ** 2 < radius**2)

@@ -42,6 +42,8 @@ class Part:
     polish: float = 0.0
     #: Share of light that it mirrors at right angles: metal from 0.3 up, in its own colour; water less.
     mirror: float = 0.0
+    #: Factor by which its finish is finer than its tile.
+    fine: float = 1.0
     #: Its name for callers, such as "table"; empty: its role is the name.
     name: str = ""
 
@@ -159,7 +161,10 @@ class Layout:
             return self.kept
         left, top, right, bottom = self.kept
         edge = min(max(self.edge, top), bottom)
-        return (left, top, right, edge) if edge - top >= bottom - edge else (left, edge, right, bottom)
+        # A skirting board is between the wall and the floor.
+        boards = [part.solid.bounds for part in self.parts if part.name == "skirting"]
+        over = min([edge, *(self._height(box[4], box[5]) for box in boards if box is not None)])
+        return (left, top, right, over) if edge - top >= bottom - edge else (left, edge, right, bottom)
 
     @property
     def foot(self) -> tuple[float, float]:

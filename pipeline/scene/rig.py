@@ -17,13 +17,11 @@ Point = tuple[float, float, float]
 
 #: Maximum half-width of a light that shines through leaves, in canvas heights: a larger light blurs them into clouds.
 LEAFY = 0.045
-
-
+#: Softness above which a light blurs the shadows of leaves, or of a window's bars, away.
+SOFT = 0.6
 #: Least height of a place's light, and how far before the product at least: parts of its direction, before scaling.
 #: Lit from behind, props would show their shaded sides, and none of the asked colours.
 RISE, BEFORE = 0.5, 0.25
-
-
 #: Softness of the lamp of a caller's shadow; other shadows keep the scene's lamp.
 SOFTNESS: Mapping[ShadowWord, float] = MappingProxyType({"soft": 0.6, "hard": 0.05})
 
@@ -71,7 +69,7 @@ def rig(
     if kind == "flatlay":
         return _raking(mood, angle, rng, shadow)
     lean = np.deg2rad(angle)
-    rise = {"sand": 0.62, "window": 0.6}.get(kind, 0.78)
+    rise = {"sand": 0.62, "window": 0.6, "room": 0.5}.get(kind, 0.78)
     direction = np.array([np.sin(lean), rise + 0.3 * np.cos(lean), 0.62 + 0.2 * rng.random()])
     if place is not None:
         x, y, z = place[0].way
@@ -81,7 +79,8 @@ def rig(
         direction = lamp_way(shadow.shadow_direction, float(np.rad2deg(np.arcsin(direction[1]))))
     # A near light falls off over the wall, for a dramatic look; a far light is even.
     target = np.array([0.0, 0.22, 0.3 * wall])
-    sun = kind in ("window", "sand")
+    lit_by_sun = kind == "window" or (kind == "room" and mood.softness <= SOFT)
+    sun = lit_by_sun or kind == "sand"
     far = 6.0 if sun else 3.4 - 1.5 * mood.contrast
     half = 0.05 + 0.16 * mood.softness if sun else 0.12 + 1.0 * mood.softness**1.3
     asked = asked_softness(shadow)
@@ -89,7 +88,7 @@ def rig(
         # Half the side of a square of the light's part of the sky, wider where its places are apart.
         half = far * float(np.sqrt(np.pi * place[0].area / 2)) * (1 + 2 * place[0].softness)
     half = half if asked is None else lamp_half(asked, far)
-    fill = {"neon": 0.17, "window": 0.36, "bokeh": 0.3}.get(kind, 0.5) * (1.12 - 0.95 * mood.contrast)
+    fill = {"neon": 0.17, "window": 0.36, "room": 0.55, "bokeh": 0.3}.get(kind, 0.5) * (1.12 - 0.95 * mood.contrast)
     found = Rig(
         position=point(target + far * direction),
         target=point(target),
@@ -99,9 +98,9 @@ def rig(
         key_tint=_tint(0.16 * mood.warmth, -0.22 * mood.warmth, place and place[0].key),
         fill_tint=_tint(-0.05 * mood.warmth, 0.08 * mood.warmth, place and place[0].fill),
     )
-    if kind != "window":
+    if not lit_by_sun:
         return found
-    gobo, half = _gobo(found, wall, rng), 0.02 + 0.09 * mood.softness
+    gobo, half = _gobo(found, wall, kind == "room", rng), 0.02 + 0.09 * mood.softness
     if asked is not None:
         return replace(found, gobo=gobo)
     return replace(found, half=float(min(half, LEAFY) if gobo.leaves else half), gobo=gobo)
@@ -196,12 +195,13 @@ def clear_of(found: Rig, places: NDArray[np.float32], away: int) -> Rig:
     return replace(found, gobo=replace(gobo, centre=point(centre + move)))
 
 
-def _gobo(found: Rig, wall: float, rng: np.random.Generator) -> Gobo:
-    """Return window panes, blinds or a plant's leaves, placed so that the sun falls beside and behind the product."""
+def _gobo(found: Rig, wall: float, bare: bool, rng: np.random.Generator) -> Gobo:
+    """Return window panes, blinds or, unless `bare`, a plant's leaves. The sun falls beside and behind the product."""
     target = np.array([float(rng.uniform(-0.12, 0.12)), 0.3, 0.75 * wall])
     towards = np.asarray(found.position) - target
     centre = target + towards / np.linalg.norm(towards) * 1.3
     pattern = ("panes", "panes_leaves", "leaves", "blinds")[int(rng.integers(4))]
+    pattern = "panes" if bare and "leaves" in pattern else pattern
     bars: list[tuple[float, float, float, float]] = []
     half_u, half_v = float(rng.uniform(0.3, 0.42)), float(rng.uniform(0.42, 0.6))
     if pattern != "leaves":

@@ -10,12 +10,12 @@ from pipeline.core.order import PropsWord
 from pipeline.core.spec import Finish, SceneKind, Spec
 from pipeline.geometry.heightfields import Curtain, Dunes
 from pipeline.geometry.panels import Opening, Panel
-from pipeline.geometry.solids import Solid
+from pipeline.geometry.solids import Block, Solid
 from pipeline.geometry.walls import Floor, Recess, Sweep, Top, Wall
 from pipeline.scene.flat_lay import FlatLay
 from pipeline.scene.layout import FOCAL, Layout, Part, Role
 from pipeline.scene.props import pool
-from pipeline.scene.rig import clear_of, shifted, through_leaves
+from pipeline.scene.rig import SOFT, clear_of, shifted, through_leaves
 from pipeline.scene.staging import ALL, Staging
 
 #: Range of the wall's position, z in canvas heights, nearest and farthest.
@@ -25,6 +25,7 @@ WALLS: dict[SceneKind, tuple[float, float]] = {
     "tabletop": (-1.1, -1.8),
     "niche": (-0.62, -0.85),
     "window": (-0.62, -0.95),
+    "room": (-0.5, -0.85),
     "sand": (-2.0, -2.0),
     "bokeh": (-7.0, -7.0),
     "curtain": (-0.75, -1.0),
@@ -35,8 +36,10 @@ WALLS: dict[SceneKind, tuple[float, float]] = {
 HIGH = 0.575
 #: Gloss of the finishes that shine.
 GLOSS = {"marble": 0.75, "terrazzo": 0.5, "wood": 0.3, "concrete": 0.12}
-#: Softness above which a light blurs the shadows of leaves away.
-SOFT = 0.6
+#: In a room, metres: the product's height, which gives the scale; a plank's width; a skirting board's height and depth.
+FURNITURE, PLANK, SKIRTING = 0.9, 0.15, (0.09, 0.016)
+#: Width of the boards of the wood's tile, canvas heights.
+BOARD = 0.2
 #: Maximum number of props beside the product.
 MOST: Mapping[PropsWord, int] = {"scene": ALL, "few": 1, "none": 0}
 #: Maximum number of colours of a panel.
@@ -45,6 +48,8 @@ PANELS = 2
 BUSY: frozenset[Finish] = frozenset({"terrazzo", "marble"})
 #: Depth of a curtain's folds behind copy, as a share of their own. Chosen by eye.
 SHALLOW = 0.35
+#: Factor by which a curtain's folds and threads are finer behind clothes, as a table's products are smaller. By eye.
+HUNG_FINE = 1.8
 #: Gloss, for the product's mirror image only, of a lacquered stand on a polished floor.
 LACQUER = 0.45
 
@@ -59,6 +64,8 @@ class SetBuilder:
     wall: float
     rng: np.random.Generator
     furnished: bool
+    #: Whether the product hangs flat against the wall.
+    hangs: bool = False
 
     def sweep(self) -> Layout:
         """Return a set: seamless paper; with more than one colour, shapes in front of it."""
@@ -129,20 +136,30 @@ class SetBuilder:
             if staging.wanted:
                 staging.panel(self.wall + 0.03)
             staging.props(extra=1)
-        made = self._with(*self._wall_and_floor(level), *staging.parts)
-        if made.copy_room is None:
-            return made
-        left, top, right, bottom = made.copy_room
-        (eye_x, eye_y, _), far = made.camera, (FOCAL - self.wall) / FOCAL
-        x, y = np.array([left, right, left, right]), np.array([top, top, bottom, bottom])
-        # The places on the wall that the corners of the room for copy show.
-        at = eye_x + (x - made.aspect / 2) * far, eye_y + (made.horizon_y - y) * far, np.full(4, self.wall)
-        return replace(made, rig=clear_of(made.rig, np.stack(at, 1).astype(np.float32), made.away))
+        return self._with(*self._wall_and_floor(level), *staging.parts)
+
+    def room(self) -> Layout:
+        """Return a set: a plank floor, and a wall with a skirting board, at the scale of furniture.
+
+        Colours that no surface has go on a rug under the product and on canvases on the wall.
+        """
+        _, top, _, bottom = self.empty.product
+        metre = float(np.clip((bottom - top) / FURNITURE, 0.3, 1.1))
+        high, deep = (metre * side for side in SKIRTING)
+        staging = self._staging(level=0.0, back=self.wall)
+        level = staging.rug(metre) if self.furnished and staging.wanted else 0.0
+        if self.furnished:
+            staging.canvases(self.wall, metre)
+        wall, floor = self._wall_and_floor(level)
+        floor = replace(floor, solid=Floor(level, self.wall, np.pi / 2), fine=BOARD / (PLANK * metre))
+        board = Block(0.0, level, self.wall + deep / 2, 4 * self.empty.aspect - 2 * self.wall, high, deep / 2)
+        return self._with(wall, floor, self._part("skirting", board, "wall"), *staging.parts)
 
     def curtain(self) -> Layout:
         """Return a set: hanging folds behind a floor."""
-        cycles = float(self.rng.uniform(2.6, 4.2))
-        deep = 1.0 if self.empty.kept is None else SHALLOW
+        fine = HUNG_FINE if self.hangs else 1.0
+        cycles = float(self.rng.uniform(2.6, 4.2)) * fine
+        deep = (1.0 if self.empty.kept is None else SHALLOW) / fine
         waves = tuple(
             (float(a), float(cycles * k), float(self.rng.uniform(0, 6.28)))
             for a, k in ((0.03 * deep, 1.0), (0.016 * deep, 0.43), (0.011 * deep, 1.73))
@@ -155,7 +172,7 @@ class SetBuilder:
                 level = staging.stand()
             staging.props(extra=int(self.rng.integers(0, 2)))
         floor = self._part("floor", Floor(level, self.wall - 0.06), "floor", scene.surface, 0.55)
-        curtain = self._part("curtain", Curtain(self.wall, waves), "wall", scene.wall)
+        curtain = self._part("curtain", Curtain(self.wall, waves), "wall", scene.wall, fine=fine)
         return self._with(curtain, floor, *_lacquered(staging.parts))
 
     def neon(self) -> Layout:
@@ -220,7 +237,7 @@ class SetBuilder:
             )
         )
         scene = self.spec.scene
-        dunes = Dunes(0.0, ridges, -8.0, ripple=0.0016, rise=float(self.rng.uniform(0.045, 0.065)))
+        dunes = Dunes(0.0, ridges, -8.0, ripple=0.0022, rise=float(self.rng.uniform(0.045, 0.065)))
         parts = [
             self._part("sky", Wall(-8.5), "far", glow=1.0),
             self._part("sand", dunes, "floor", scene.surface),
@@ -289,6 +306,7 @@ class SetBuilder:
         self, name: str, solid: Solid, role: Role, finish: Finish = "plain", gloss: float = 0.0, **more: float
     ) -> Part:
         """Return a surface in its assigned colour."""
+        more.setdefault("fine", 2.0 if finish == "sand" else 1.0)
         return Part(solid, self.plan.surfaces[name], role, finish, gloss, name=name, **more)
 
     def _wall_and_floor(self, level: float) -> tuple[Part, Part]:
@@ -306,7 +324,16 @@ class SetBuilder:
         )
 
     def _with(self, *parts: Part) -> Layout:
-        return replace(self.empty, parts=tuple(parts))
+        """Return the layout, with a window's light beside the room for copy."""
+        made = replace(self.empty, parts=tuple(parts))
+        if made.copy_room is None or made.top_down or made.rig.gobo is None:
+            return made
+        left, top, right, bottom = made.copy_room
+        (eye_x, eye_y, _), far = made.camera, (FOCAL - self.wall) / FOCAL
+        x, y = np.array([left, right, left, right]), np.array([top, top, bottom, bottom])
+        # The places on the wall that the corners of the room for copy show.
+        at = eye_x + (x - made.aspect / 2) * far, eye_y + (made.horizon_y - y) * far, np.full(4, self.wall)
+        return replace(made, rig=clear_of(made.rig, np.stack(at, 1).astype(np.float32), made.away))
 
 
 def _lacquered(parts: list[Part], finish: Finish = "plain") -> list[Part]:

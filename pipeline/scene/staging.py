@@ -139,6 +139,31 @@ class Staging:
         self._level = -high
         return -high
 
+    def rug(self, metre: float) -> float:
+        """Lay a rug under the product, and return the floor's level; `metre` is one in canvas heights."""
+        thick = 0.008 * metre
+        back, front = -self._layout.base - 0.3 * metre, 0.22 * metre
+        half = 0.5 * self._wide + float(self._rng.uniform(0.1, 0.25)) * metre
+        rug = Block(0, -thick, (back + front) / 2, half, thick, (front - back) / 2)
+        self.parts.append(Part(rug, self._large_slot(), "stand", "linen", fine=0.5 / metre))
+        self._level = -thick
+        return -thick
+
+    def canvases(self, z: float, metre: float) -> None:
+        """Hang a painted canvas on the wall for each asked colour that has no place yet; `metre` as for a rug."""
+        rng, eye, scale, deep = self._rng, self._layout.eye, (FOCAL - z) / FOCAL, 0.015 * metre
+        half = 0.36 * scale * float(np.sqrt(MIN_AREA * self._layout.aspect))
+
+        def cost(canvas: Block) -> float:
+            seen = self._picture(_boxes(Prop((PropPart(canvas),), 0.0)))
+            return self._cost(seen, (canvas.x, 9.0, 0.0), True)  # it has no foot near other things
+
+        while self._slots:
+            x = eye[0] + scale * (rng.uniform(*self._span, 60) - self._layout.aspect / 2)
+            y = self._level + rng.uniform(0.3, 1.6, 60) * metre
+            tried = [Block(a, b, z + deep, half, 3.9 * half, deep) for a, b in np.stack([x, y], 1).tolist()]
+            self._put(min(tried, key=cost), self._slots.pop(0), "panel")
+
     def panel(self, z: float) -> None:
         """Place a round board or a pair of them behind the product."""
         rng = self._rng

@@ -30,7 +30,7 @@ FOLDER = Path(__file__).parents[2] / "pipeline" / "assets" / "tiles"
 #: Boards across a tile of wood: `pipeline.materials.tiles` lays them in another order for each seed.
 BOARDS = 8
 #: Terrazzo's classes of chips: radius, and number of places tried.
-CHIPS = ((0.034, 110), (0.019, 700), (0.0095, 4200), (0.0045, 8000))
+CHIPS = ((0.022, 200), (0.0135, 1100), (0.0075, 5000), (0.004, 6200))
 #: Threads of linen across a tile: even, so that the weave tiles.
 THREADS = 384
 
@@ -165,13 +165,15 @@ def concrete(rng: Rng, *, formwork: bool) -> Field:
 
 
 def sand(rng: Rng) -> Field:
-    """Return grains lit from the side, clumps, and a few dark and bright grains, on half a tile's side."""
+    """Return grains of one to three texels, lit from the side, some dark ones and sparse glints, on half a tile's side.
+
+    It has no larger marks, which would show that it repeats.
+    """
     n = N // 2
-    value = 1 + 0.02 * noise(rng, 1.4, 6, n=n) + 0.035 * noise(rng, 2.5, 130, n=n)
-    value += 0.022 * noise(rng, 2.5, 110, light=0, n=n) + 0.03 * noise(rng, 1.5, 380, light=0, n=n)
-    value += 0.045 * noise(rng, 1.5, 420, n=n)
-    spots = noise(rng, 2.5, 330, n=n)
-    return np.asarray(value - 0.24 * np.clip(spots - 2.5, 0, 1) + 0.16 * np.clip(-spots - 2.7, 0, 1))
+    value = 0.03 * noise(rng, 2.0, 60, n=n) + 0.045 * noise(rng, 4.0, 420, light=0, n=n)
+    value += 0.1 * noise(rng, 3.5, 540, n=n)
+    dark, bright = (np.clip(noise(rng, 5.0, 420, n=n) - least, 0, 1) for least in (1.8, 2.4))
+    return np.asarray(np.exp(value - 0.4 * dark + 0.7 * bright))
 
 
 def stone(rng: Rng) -> Field:
@@ -274,7 +276,7 @@ def terrazzo(rng: Rng) -> Image.Image:
         index[(field > low) & (field <= high)] = code
     picture = Image.fromarray(index)
     pen = ImageDraw.Draw(picture)
-    fills = np.where(rng.random(count) < 0.25, ACCENT + rng.integers(0, 6, count), 7 + rng.integers(0, 60, count))
+    fills = np.where(rng.random(count) < 0.3, ACCENT + rng.integers(0, 6, count), 7 + rng.integers(0, 60, count))
     for outline, fill in zip(ring, fills.tolist(), strict=True):
         for dx in (-TILE, 0, TILE):
             for dy in (-TILE, 0, TILE):

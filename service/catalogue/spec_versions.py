@@ -9,6 +9,7 @@
 | 3 | `shadow.shadow`, `shadow.shadow_strength`, `shadow.shadow_softness`, `shadow.shadow_direction` |
 | 3 | `frame.margins`, `frame.align`, `frame.copy_space`, `lettering.layers`, `earlier` |
 | 4 | `acceptance.accept`, `sandbox`, `simulate` |
+| 4 | `records.scene.kind=room` |
 | 4 | `records.scene.far=kitchen`, `records.scene.far=living_room`, `records.scene.far=window` |
 | 4 | `records.scene.far=bathroom`, `records.scene.far=loft`, `records.scene.far=cafe` |
 | 4 | `records.scene.far=hall`, `records.scene.far=street`, `records.scene.far=park` |
@@ -47,6 +48,7 @@ SINCE: Mapping[str, tuple[int, Any]] = {
     "acceptance.accept": (4, ""),
     "sandbox": (4, False),
     "simulate": (4, None),
+    "records.scene.kind=room": (4, None),
     **{f"records.scene.far={place}": (4, None) for place in get_args(Far) if place not in ("lights", "foliage")},
     **{f"records.mood.props={family}": (4, None) for family in ("candles", "fruit", "cup", "basket")},
     **{

@@ -26,6 +26,7 @@ PICTURES: dict[str, tuple[str, str, tuple[str, ...], int, int]] = {
     "podium": ("podium", "calm", ("#e8d5c4", "#c96f4a", "#2f5d50"), 192, 192),
     "niche": ("arch_niche", "warm", (), 144, 256),
     "window": ("sunlit_wall", "natural", (), 256, 144),
+    "room": ("room", "natural", ("#9fb3a5", "#8a5f3c", "#f2e9dd", "#c9745b"), 192, 192),
     "neon": ("neon", "moody", (), 192, 192),
     "sand": ("sand_dunes", "warm", (), 256, 144),
     "curtain": ("velvet_curtain", "dramatic", (), 144, 256),

@@ -68,9 +68,10 @@ def ridge(amplitude: F, kx: F, kz: F, phase: F, x: F, z: F) -> F:
 
 @inlined
 def ripples(height: F, x: F, z: F) -> F:
-    """Return the height that wind ripples add to the ground of dunes at (x, z)."""
+    """Return the height that wind ripples add to the ground of dunes at (x, z); their lee sides are steep."""
     warp = sine(np.float32(2.1) * x + np.float32(1.3) * z) + sine(np.float32(3.7) * x - np.float32(0.8) * z)
-    high: F = height * sine(np.float32(46) * z + np.float32(9) * x + np.float32(2.2) * warp)
+    along = np.float32(46) * z + np.float32(9) * x + np.float32(2.2) * warp
+    high: F = height * sine(along + np.float32(0.5) * sine(along))
     return high
 
 

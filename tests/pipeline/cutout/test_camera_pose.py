@@ -65,7 +65,7 @@ def test_a_round_stand_contains_the_corners_of_a_deep_base() -> None:
             assert stand.radius >= max(-stand.z, stand.z + layout.base)
 
 
-@pytest.mark.parametrize("kind", ["tabletop", "bokeh", "podium", "niche", "curtain", "sweep", "window", "neon"])
+@pytest.mark.parametrize("kind", ["tabletop", "bokeh", "podium", "niche", "curtain", "sweep", "window", "room", "neon"])
 def test_the_surface_under_a_product_reaches_behind_its_base(kind: SceneKind) -> None:
     pose = CameraPose(base_rise=0.45, pitch_slope=0.5)
     for seed in range(3):

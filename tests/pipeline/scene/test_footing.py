@@ -37,7 +37,9 @@ def test_a_leg_beyond_its_stand_is_counted_and_a_larger_stand_mends_it() -> None
     assert hovering(replace(layout, parts=tuple(narrow)), layout.feet) > 0
 
 
-@pytest.mark.parametrize("kind", ["tabletop", "bokeh", "podium", "niche", "curtain", "sweep", "window", "neon", "sand"])
+@pytest.mark.parametrize(
+    "kind", ["tabletop", "bokeh", "podium", "niche", "curtain", "sweep", "window", "room", "neon", "sand"]
+)
 def test_all_feet_of_a_product_stand_in_every_kind_of_scene(kind: SceneKind) -> None:
     for seed in range(4):
         layout = compose(spec(kind, seed=seed), SIDE, SIDE, 1.0, pose=LEGS)

@@ -12,7 +12,11 @@ from pipeline.colour.notation import hex_to_rgb
 from pipeline.colour.spaces import srgb_to_linear
 from pipeline.core.order import Dressing, PropsWord, Shadow
 from pipeline.core.spec import SceneKind
+from pipeline.geometry.heightfields import Curtain
+from pipeline.geometry.solids import Block
 from pipeline.materials.albedo import draw
+from pipeline.materials.pyramid import TILE
+from pipeline.materials.tiles import BOARDS
 from pipeline.placement.fit import fit
 from pipeline.scene.composition import compose, part_shares
 from pipeline.scene.flat_lay import FlatLay
@@ -25,7 +29,7 @@ from tests.support.podium import podium_of
 from tests.support.still_life import preset, spec
 
 KINDS: tuple[SceneKind, ...] = (
-    "sweep", "podium", "tabletop", "niche", "window", "sand", "bokeh", "curtain", "neon",
+    "sweep", "podium", "tabletop", "niche", "window", "room", "sand", "bokeh", "curtain", "neon",
 )  # fmt: skip
 SIZES = [(240, 240), (320, 180), (180, 320)]
 SIX = ("#e8d5c4", "#2f5d50", "#c96f4a", "#f2b84b", "#5a4a78", "#8fb8d0")
@@ -100,6 +104,46 @@ def test_nothing_stands_in_front_of_the_product() -> None:
         left, top, right, bottom = (int(side * 300) for side in layout.product)
         ahead = geometry.depth[top : bottom - 6, left:right] < FOCAL - 0.1
         assert ahead.mean() < 0.02
+
+
+@pytest.mark.parametrize("aspect", [0.3, 0.8, 2.4])
+def test_a_room_has_the_scale_of_its_furniture(aspect: float) -> None:
+    layout = compose(spec("room", palette=SIX[:1]), 300, 300, aspect)
+    _, top, _, bottom = layout.product
+    metre = (bottom - top) / 0.9
+    parts = {part.name: part for part in layout.parts}
+    skirting = parts["skirting"].solid
+    assert isinstance(skirting, Block)
+    assert 0.08 < skirting.height / metre < 0.1
+    assert skirting.y == 0
+    plank = TILE / BOARDS / parts["floor"].fine
+    assert 0.12 < plank / metre < 0.2
+
+
+def test_a_rooms_other_colours_are_a_rug_and_canvases_beside_the_product_and_nothing_stands_there() -> None:
+    for seed in range(4):
+        layout = compose(spec("room", palette=SIX, seed=seed), 300, 300, 0.6)
+        assert Counter(part.role for part in layout.parts if not part.name) == {"stand": 1, "panel": 2}
+        for box in (part.solid.bounds for part in layout.parts if part.role == "panel"):
+            assert box is not None
+            x, _ = layout.project((np.array([box[0], box[3]]), np.array(box[1]), np.array(box[5])))
+            assert min(x) > -0.02
+            assert max(x) < layout.aspect + 0.02
+
+
+@pytest.mark.parametrize("palette", [(), SIX[:2]])
+def test_clothes_hang_before_a_curtain_of_finer_folds_that_fills_the_picture_unless_its_floor_was_asked_for(
+    palette: tuple[str, ...],
+) -> None:
+    velvet = replace(spec("curtain"), scene=load_catalogue().scene("velvet_curtain"), palette=palette)
+    hung, standing = (compose(velvet, 300, 300, 0.6, stands=not hangs, hangs=hangs) for hangs in (True, False))
+    names = {layout.parts[index].name for layout in [hung] for index in np.unique(trace(hung, 300, 300).part)}
+    assert ("floor" in names) == bool(palette)
+    cloth, other = (next(part for part in one.parts if part.name == "curtain") for one in (hung, standing))
+    assert cloth.fine > other.fine == 1
+    assert isinstance(cloth.solid, Curtain)
+    assert isinstance(other.solid, Curtain)
+    assert cloth.solid.waves[0][1] > 1.5 * other.solid.waves[0][1]
 
 
 def test_a_product_that_the_frame_crops_below_stands_on_no_stand() -> None:
@@ -177,7 +221,16 @@ def test_few_props_are_one_at_most_and_without_any_nothing_stands_next_to_the_pr
 
 @pytest.mark.parametrize(
     ("kind", "count"),
-    [("podium", 6), ("window", 6), ("sweep", 4), ("tabletop", 4), ("niche", 5), ("curtain", 4), ("neon", 4)],
+    [
+        ("podium", 6),
+        ("window", 6),
+        ("room", 6),
+        ("sweep", 4),
+        ("tabletop", 4),
+        ("niche", 5),
+        ("curtain", 4),
+        ("neon", 4),
+    ],
 )
 def test_without_props_colours_go_to_the_stand_and_the_panel(kind: SceneKind, count: int) -> None:
     layout = compose(replace(spec(kind, palette=SIX[:count], seed=3), dressing=Dressing("none")), 300, 300, 0.6)

@@ -173,6 +173,9 @@ def test_free_text_becomes_a_record_that_quotes_it(catalogue: Catalogue) -> None
         ("flat lay on a marble table", "flat_lay_marble", "marble"),
         ("top-down view of an oak desk", "flat_lay_wood", "wood"),
         ("knolling", "flat_lay_paper", "plain"),
+        ("furniture in an apartment with parquet", "room", "wood"),
+        ("a dark room", "room", "wood"),
+        ("a table in a bright room", "wooden_table", "wood"),
         ("parking, marching, darkness", "studio_sweep", "plain"),
     ],
 )

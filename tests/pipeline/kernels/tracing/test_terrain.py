@@ -19,7 +19,8 @@ def test_dunes_match_their_formula() -> None:
     away = (x / 0.75) ** 2 + ((z + 0.05) / 0.6) ** 2
     warp = np.sin(2.1 * x + 1.3 * z) + np.sin(3.7 * x - 0.8 * z)
     y = y * (1 - np.exp(-away * away)) + 0.05 * np.maximum(0, -0.5 - z) + 0.01
-    y += 0.0016 * np.sin(46 * z + 9 * x + 2.2 * warp)
+    along = 46 * z + 9 * x + 2.2 * warp
+    y += 0.0016 * np.sin(along + 0.5 * np.sin(along))
     np.testing.assert_allclose(RIPPLED.height(x, z), y, atol=2e-6)
 
 
