@@ -222,8 +222,8 @@ def _through_gobo(lamps: Lamps, n: int, ray: Field, power: Field) -> None:
         x, y, z = x + t * dx - centre[0], y + t * dy - centre[1], z + t * dz - centre[2]
         column = (x * u[0] + y * u[1] + z * u[2] + lamps.mask_half) * lamps.mask_scale
         row = (x * v[0] + y * v[1] + z * v[2] + lamps.mask_half) * lamps.mask_scale
-        open_ = lamps.mask[np.int64(min(max(row, _ZERO), last)), np.int64(min(max(column, _ZERO), last))]
-        power[j] *= open_ if before > _ZERO else _ONE
+        # A place between gobo and lamp is as light as the mask beside it: around a window's panes the wall has no end.
+        power[j] *= lamps.mask[np.int64(min(max(row, _ZERO), last)), np.int64(min(max(column, _ZERO), last))]
 
 
 @inlined
