@@ -24,7 +24,8 @@ Every figure that these pages quote, with the command that reproduces it, its da
 
 - **Bar** is the limit that we hold the figure against. A missed bar stays on this page.
 - **Tuned on** names the cases that rules were chosen on. Expect worse on yours. *Nothing: held out* means fresh cases.
-- **By hand** marks a figure that no program reproduces, because a person judged pictures or a trial was not kept.
+- **By hand** marks a figure that no program reproduces, because a person judged pictures, or the program is only in the
+  history: then the row names the last commit with it.
 - ΔE00 is the distance of two colours (CIEDE2000). A distance of 1 is just noticeable.
 - A time depends on its machine, and two shared cores differ from day to day. Compare only figures of one run.
 

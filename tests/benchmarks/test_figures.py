@@ -154,7 +154,7 @@ def test_the_command_is_kept_without_its_recording(monkeypatch: pytest.MonkeyPat
     assert command_line([str(ROOT / "benchmarks/speed/swaps.py"), *given]) == (
         "BACKDROP_CPU_RUNTIME=onnxruntime .venv/bin/python benchmarks/speed/swaps.py --runs 1"
     )
-    assert command_line(["benchmarks/edges.py"]).endswith("python benchmarks/edges.py")
+    assert command_line(["benchmarks/capacity.py"]).endswith("python benchmarks/capacity.py")
     assert command_line([str(ROOT / "scripts/viewpoint/train.py")]).endswith("-m scripts.viewpoint.train")
 
 
