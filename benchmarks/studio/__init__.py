@@ -1,1 +1,0 @@
-"""Benchmarks of the studio page in a real browser."""
