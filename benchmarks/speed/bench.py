@@ -11,7 +11,6 @@ from benchmarks.speed.bare import BareNetworks
 from pipeline.core.networks import Networks
 from pipeline.core.order import SwapOrder
 from pipeline.core.spec import Spec
-from pipeline.cutout.cache import Cache
 from pipeline.swap import SwapResult, swap
 from service.catalogue.catalogue import load_catalogue
 from service.settings import Settings
@@ -33,16 +32,16 @@ class Bench:
         spec = build_spec(self.catalogue, SwapOrder(scene, mood, "shopify_product", COLOURS, seed=seed))
         return replace(spec, preset=replace(spec.preset, size=size))
 
-    def swap(self, spec: Spec, photo: bytes | None = None, cache: Cache | None = None) -> SwapResult:
+    def swap(self, spec: Spec, photo: bytes | None = None) -> SwapResult:
         """Return the result of one swap."""
         data = SAMPLE.read_bytes() if photo is None else photo
-        return swap(data, spec, self.networks, limits=self.settings.limits, clock=time.perf_counter, cache=cache)
+        return swap(data, spec, self.networks, limits=self.settings.limits, clock=time.perf_counter)
 
-    def run(self, spec: Spec, photo: bytes | None = None, cache: Cache | None = None) -> dict[str, Any]:
+    def run(self, spec: Spec) -> dict[str, Any]:
         """Return the seconds of one swap, of its bare networks and of each stage, their ratio, and CPU-seconds."""
         with BareNetworks().watched() as bare:
             started, cpu_started = time.perf_counter(), time.process_time()
-            render = self.swap(spec, photo, cache)
+            render = self.swap(spec)
             wall, cpu = time.perf_counter() - started, time.process_time() - cpu_started
         networks, networks_cpu = bare.alone()
         return {

@@ -18,12 +18,11 @@ KEPT = "FOLDER"
     [
         ("speed/submits.py", ["--rate", "5", "--seconds", "3"], "median"),
         ("speed/submits.py", ["--rate", "5", "--seconds", "3", "--production"], "median"),
-        ("speed/kept.py", ["--size", "160x160", "--scene", "podium"], "a second scene"),
         ("speed/throughput.py", THROUGHPUT, "swaps/min"),
         ("speed/throughput.py", [*THROUGHPUT, "--networks"], "swaps/min"),
         ("operations/rolling.py", ["--rounds", "1", "--lean", "--keep", KEPT], "Nothing was lost"),
     ],
-    ids=["submits", "submits in production", "kept", "throughput", "throughput of networks", "rolling"],
+    ids=["submits", "submits in production", "throughput", "throughput of networks", "rolling"],
 )
 def test_a_program_measures_and_prints(program: str, options: list[str], printed: str, tmp_path: Path) -> None:
     given = [str(tmp_path) if option is KEPT else option for option in options]
