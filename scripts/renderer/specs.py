@@ -3,7 +3,7 @@
 Both depend on an index only. Palettes of training and held-out specs come from different random streams.
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cache
 
 import numpy as np
@@ -19,8 +19,6 @@ UNSEEN: frozenset[SceneKind] = frozenset({"white", "flatlay"})
 HELD_OUT = 120
 #: First seed of the held-out specs. Training uses its indices, which are smaller.
 HELD_OUT_SEED = 1_000_000
-#: First seed of the specs at full size.
-FULL_SIZE_SEED = 2_000_000
 #: Kinds of palette: bounds of L* (0–100) and of chroma C*ab.
 _RANGES = {
     "any": ((12.0, 95.0), (0.0, 75.0)),
@@ -68,20 +66,6 @@ def held_out_tasks() -> list[Task]:
         mood = moods[number % len(moods)]
         colours = _palette(rng, (kinds[number // 3 % len(kinds)],), 1 + number % 5)
         tasks.append(_task(scenes[number % len(scenes)], mood, colours, HELD_OUT_SEED + number, rng))
-    return tasks
-
-
-def full_size_tasks(count: int, side: int) -> list[Task]:
-    """Return `count` square tasks at full size, with all scenes except plain white in turn."""
-    scenes = [scene for scene in load_catalogue().scenes.values() if scene.kind != "white"]
-    moods, kinds, tasks = _moods(), ("pale", "soft", "any"), []
-    for number in range(count):
-        rng = np.random.default_rng([29, number])
-        colours = _palette(rng, (kinds[number % len(kinds)],), 2 + number % 3)
-        # With 22 scenes and 12 moods, the mood shifts by one in each round.
-        mood = moods[(number + number // len(scenes)) % len(moods)]
-        made = _task(scenes[number % len(scenes)], mood, colours, FULL_SIZE_SEED + number, rng)
-        tasks.append(replace(made, width=side, height=side))
     return tasks
 
 
