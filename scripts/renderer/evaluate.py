@@ -1,18 +1,15 @@
-"""Measure the renderer on specs that its network never saw: asked colours, light, sharpness, seeds.
+"""Measure the renderer on specs that its network never saw: asked colours and light.
 
 python -m scripts.renderer.evaluate truth --out DIR [--threads 1]
-python -m scripts.renderer.evaluate report --truth DIR [--model DIR|none] [--json FILE]
+python -m scripts.renderer.evaluate report --truth DIR [--model DIR|none]
 
 `truth` path-traces the held-out layouts once and needs Mitsuba. It skips existing files. `report` measures against
 these files and needs torch, except with `--model none`. `scripts.renderer.figures` defines the figures.
 """
 
 import argparse
-import json
 import sys
 from collections.abc import Iterator
-from dataclasses import replace
-from itertools import combinations
 from pathlib import Path
 from typing import Any
 
@@ -20,47 +17,23 @@ import numpy as np
 
 from benchmarks.figures import Measured, add_record_option, recorder_of
 from models.loading import GeneratorChoice, load_generator
-from pipeline.background.paint import corrected, paint_background
-from pipeline.colour.spaces import delta_e00, linear_to_srgb, srgb_to_lab
+from pipeline.background.paint import paint_background
+from pipeline.colour.spaces import linear_to_srgb
 from pipeline.core.networks import Conditions, Generator, PaintRequest
 from pipeline.core.networks import painted as painted_by
 from pipeline.core.types import Rgb
 from pipeline.geometry.ray import Field
-from pipeline.light.first_light import FirstLight, conditions, first_light
+from pipeline.light.first_light import first_light
 from pipeline.light.relight import picture, tone_mapped
-from pipeline.light.upsample import upsample_within_surfaces
-from pipeline.materials.albedo import albedo, draw
+from pipeline.materials.albedo import draw
 from pipeline.scene.layout import Layout
-from pipeline.scene.trace import trace
-from scripts.renderer.figures import (
-    best_gain,
-    exposure,
-    gradient_energy,
-    light_error,
-    light_table,
-    misses,
-    palette_table,
-    sharp_table,
-    table,
-)
+from scripts.renderer.figures import best_gain, exposure, light_error, light_table, misses, palette_table
 from scripts.renderer.specs import HELD_OUT, Task
-from scripts.renderer.truth import (
-    SHARP,
-    Scene,
-    composed,
-    enlarged_tasks,
-    make_truths,
-    scenes,
-    sharp_numbers,
-    sharp_truth,
-    within,
-)
+from scripts.renderer.truth import Scene, make_truths, scenes, within
 from service.settings import RENDERER_CHECKPOINT
 
 #: Longer side, in pixels, of the pictures for the colour figures, and of their light grid.
 PICTURE = 384
-#: Number of seeds to compare.
-SEEDS = 4
 
 
 def report(folder: Path, model: str) -> dict[str, Any]:
@@ -84,20 +57,14 @@ def report(folder: Path, model: str) -> dict[str, Any]:
     counted = f"{len(light)} of {HELD_OUT} held-out specs"
     print(palette_table(palette, f"Asked colours: CIEDE2000 to the nearest dominant colour, {counted}"), flush=True)
     print(light_table(light, f"Light: mean absolute error in sRGB against path tracing, {counted}"), flush=True)
-    sharp = [sharp_row(number, folder, generator) for number in sharp_numbers(enlarged_tasks())]
-    sharp = [row for row in sharp if row]
-    if sharp:
-        print(sharp_table(sharp, f"Sharpness at {SHARP} px: gradient energy over the truth's"), flush=True)
-    seeds = seed_differences(enlarged_tasks()[sharp_numbers(enlarged_tasks())[0]], generator)
-    print(table("Seeds: mean ΔE00 of pictures of one spec", list(seeds), [list(seeds.values())]), flush=True)
     version = getattr(generator, "version", "none")
     print(f"Network: {version}")
-    return {"network": version, "palette": palette, "light": light, "sharpness": sharp, "seeds": seeds}
+    return {"palette": palette, "light": light}
 
 
 def recorded(numbers: dict[str, Any]) -> Iterator[Measured]:
     """Yield the figures of a report with a network."""
-    light, palette, sharp = numbers["light"], numbers["palette"], numbers["sharpness"]
+    light, palette = numbers["light"], numbers["palette"]
     scenes_of, error = len(light), "against path tracing, sRGB from 0 to 1"
     for name, key, label in (
         ("sketch", "sketch_best", "the drawing without light, at its best gain,"),
@@ -127,17 +94,6 @@ def recorded(numbers: dict[str, Any]) -> Iterator[Measured]:
         far = np.concatenate([row["network"] for row in palette if row["kind"] == kind])
         what = f"Distance of asked colours from the picture in scenes of the kind {kind}, mean"
         yield Measured(f"colour-kind-{kind}", what, float(far.mean()), "ΔE00", len(far))
-    if sharp:
-        sharpness = [row["network"] / row["truth"] for row in sharp]
-        what = f"Sharpness at {SHARP} pixels: gradient energy over path tracing's"
-        for name, label, value in (
-            ("mean", "mean of the scenes", float(np.mean(sharpness))),
-            ("least", "least sharp scene", min(sharpness)),
-            ("most", "sharpest scene", max(sharpness)),
-        ):
-            yield Measured(f"sharpness-{name}", f"{what}, {label}", value, "times", len(sharp))
-    what = f"Mean distance between pictures of one spec with {SEEDS} seeds"
-    yield Measured("seeds-differ", what, numbers["seeds"]["mean of pairs"], "ΔE00", SEEDS)
 
 
 def painted(generator: Generator, given: Conditions, task: Task) -> Field:
@@ -180,56 +136,6 @@ def light_row(scene: Scene, lights: dict[str, Field]) -> dict[str, Any]:
     return row
 
 
-def sharp_row(number: int, folder: Path, generator: Generator | None) -> dict[str, Any]:
-    """Return the gradient energies of the truth, and of flat albedo under each light upsampled from its small grid.
-
-    All are at SHARP pixels with the truth's exposure. Empty if there is no truth.
-    """
-    truth = sharp_truth(folder, number)
-    if truth is None:
-        return {}
-    task = enlarged_tasks()[number]
-    layout = composed(task)
-    height, width = truth.shape[:2]
-    geometry = trace(layout, width, height)
-    flat = albedo(layout, geometry, finished=False)
-    shines = np.array([part.glow > 0 for part in layout.parts])[geometry.part]
-    radiance = np.stack([layout.radiance(part) for part in layout.parts])[geometry.part]
-    gain = np.float32(exposure(truth, flat, ~shines))
-    first = first_light(layout, *within(PICTURE, task))
-    lights: dict[str, FirstLight] = {"first": first}
-    if generator is not None:
-        given = conditions(layout, *within(generator.capabilities.size, task))
-        lights["network"] = corrected(layout, first, given, painted(generator, given, task))
-    row: dict[str, Any] = {"number": number, "kind": layout.kind}
-    row["truth"] = gradient_energy(linear_to_srgb(tone_mapped(truth * gain)))
-    for name, light in lights.items():
-        linear = np.where(
-            shines[..., None],
-            radiance,
-            flat * upsample_within_surfaces(light.light, first.geometry.surface, geometry.surface),
-        )
-        geometry.coverage.smooth(linear)
-        row[name] = gradient_energy(linear_to_srgb(tone_mapped(linear * gain)))
-    return row
-
-
-def seed_differences(task: Task, generator: Generator | None) -> dict[str, float]:
-    """Return the mean ΔE00 between pictures of one spec, pixel by pixel.
-
-    These are the least and the mean over pairs of SEEDS seeds, and the maximum for one seed painted twice.
-    """
-    tasks = [replace(task, spec=replace(task.spec, seed=task.spec.seed + turn)) for turn in (*range(SEEDS), 0)]
-    *labs, again = (srgb_to_lab(background(each, composed(each), generator)) for each in tasks)
-    pairs = [float(delta_e00(one, two).mean()) for one, two in combinations(labs, 2)]
-    return {
-        "seeds": float(SEEDS),
-        "mean of pairs": float(np.mean(pairs)),
-        "least pair": min(pairs),
-        "same seed": float(delta_e00(labs[0], again).max()),
-    }
-
-
 def main(arguments: list[str] | None = None) -> int:
     """Make the truths, or measure; return the exit status: 1 if there is nothing to measure."""
     parser = argparse.ArgumentParser(description="Measure the renderer on specs that its network never saw.")
@@ -240,7 +146,6 @@ def main(arguments: list[str] | None = None) -> int:
     measure = commands.add_parser("report", help="print the figures")
     measure.add_argument("--truth", type=Path, required=True, help="folder that `truth` wrote")
     measure.add_argument("--model", default=str(RENDERER_CHECKPOINT), help="folder of a light network, or none")
-    measure.add_argument("--json", type=Path, help="file for all numbers")
     add_record_option(measure)
     options = parser.parse_args(arguments)
     if options.command == "truth":
@@ -254,8 +159,6 @@ def main(arguments: list[str] | None = None) -> int:
         return 1
     if recorder:
         recorder.write("picture", recorded(numbers))
-    if options.json is not None:
-        options.json.write_text(json.dumps(numbers, indent=1) + "\n")
     return 0
 
 

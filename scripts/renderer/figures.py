@@ -1,4 +1,4 @@
-"""Figures of the renderer from plain arrays: missed colours, errors of light, sharpness."""
+"""Figures of the renderer from plain arrays: missed colours and errors of light."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -80,13 +80,6 @@ def best_gain(linear: Array, truth: Array, lit: Mask) -> float:
     return float(2**best)
 
 
-def gradient_energy(picture: Array) -> float:
-    """Return the mean squared difference of neighbouring pixels' luma in an H×W×3 sRGB picture, across and down."""
-    luma = picture @ LUMINANCE
-    across, down = np.diff(luma, axis=1), np.diff(luma, axis=0)
-    return float(((across**2).sum() + (down**2).sum()) / (across.size + down.size))
-
-
 def table(title: str, head: Sequence[str], rows: Sequence[Sequence[str | float]]) -> str:
     """Return a Markdown table with aligned columns; numbers have four significant digits."""
     cells = [list(head)] + [[cell if isinstance(cell, str) else f"{cell:.4g}" for cell in row] for row in rows]
@@ -129,17 +122,3 @@ def light_table(rows: list[dict[str, Any]], title: str) -> str:
     ends = ("", " best") if net else ()
     reductions = [f"{what}{end}" for end in ends for what in ("% v sketch", "% v first", "better")]
     return table(title, ["kind", "scenes", *(name.replace("_", " ") for name in names), *reductions], lines)
-
-
-def sharp_table(rows: list[dict[str, Any]], title: str) -> str:
-    """Return a table of gradient energies relative to the truth's, for each layout, with their mean."""
-    names = [name for name in ("first", "network") if name in rows[0]]
-    lines: list[list[str | float]] = [
-        [f"{row['number']} {row['kind']}", row["truth"], *(row[name] / row["truth"] for name in names)] for row in rows
-    ]
-    lines.append(["mean", *(float(np.mean([line[at] for line in lines])) for at in range(1, 2 + len(names)))])
-    return table(
-        title,
-        ["layout", "truth energy", *(f"{name} / truth" for name in names)],
-        lines,
-    )

@@ -4,7 +4,7 @@ import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,21 +12,13 @@ from numpy.typing import NDArray
 from pipeline.core.networks import Conditions
 from pipeline.geometry.ray import Field
 from pipeline.light.first_light import conditions
-from pipeline.materials.albedo import albedo
 from pipeline.scene.composition import compose
 from pipeline.scene.layout import Layout, Lens
-from pipeline.scene.trace import trace
 from scripts.renderer.figures import Mask
 from scripts.renderer.specs import Task, held_out_tasks
 
-if TYPE_CHECKING:
-    from scripts.renderer.tracer import Tracer
-
 #: Factor on the sides of the specs' tasks, and paths per pixel. The tracer raises the latter to a square number, 25.
 ENLARGED, SAMPLES = 1.25, 24
-#: For the sharp truths: longer side in pixels, paths per pixel, and kinds, of which the first task counts.
-SHARP, SHARP_SAMPLES = 1024, 4
-SHARP_KINDS = ("podium", "tabletop", "niche", "window", "sand", "curtain")
 #: Arrays to read from a file.
 _READ = ("truth", "albedo", "weight", "sketch")
 
@@ -48,7 +40,7 @@ class Scene:
 
 
 def make_truths(out: Path, threads: int) -> None:
-    """Write `NNN.npz` for each held-out task, as `scripts.renderer.render` does, and `NNN_sharp.npz` for six."""
+    """Write `NNN.npz` for each held-out task, as `scripts.renderer.render` does."""
     # Mitsuba is only installed where truths are made.
     from scripts.renderer.render import render
     from scripts.renderer.tracer import Tracer
@@ -61,22 +53,6 @@ def make_truths(out: Path, threads: int) -> None:
         if not path.exists():
             write(path, render(task, tracer))
             print(f"{number + 1} of {len(tasks)}, {time.monotonic() - began:.0f} s", flush=True)
-    tracer = Tracer(threads=threads, samples=SHARP_SAMPLES)
-    for number in sharp_numbers(tasks):
-        path = out / f"{number:03d}_sharp.npz"
-        if path.exists():
-            continue
-        write(path, traced(tracer, composed(tasks[number]), *within(SHARP, tasks[number])))
-        print(f"sharp {number}, {time.monotonic() - began:.0f} s", flush=True)
-
-
-def traced(tracer: "Tracer", layout: Layout, width: int, height: int) -> dict[str, NDArray[np.float16]]:
-    """Return `truth`, height×width×3 linear radiance of a layout, denoised."""
-    geometry = trace(layout, width, height)
-    flat = albedo(layout, geometry, finished=False)
-    geometry.coverage.smooth(flat)
-    found = tracer.picture(layout, width, height, albedo=flat, normals=np.moveaxis(geometry.normals(), 0, -1))
-    return {"truth": found.astype(np.float16)}
 
 
 def scenes(folder: Path) -> Iterator[Scene]:
@@ -97,27 +73,12 @@ def scenes(folder: Path) -> Iterator[Scene]:
         yield Scene(number, task, layout, given, truth, flat, (weight > 0) & (given.lit > 0))
 
 
-def sharp_truth(folder: Path, number: int) -> Field | None:
-    """Return one sharp truth, H×W×3 linear radiance; None if it does not exist."""
-    path = folder / f"{number:03d}_sharp.npz"
-    if not path.exists():
-        return None
-    with np.load(path) as file:
-        return np.asarray(file["truth"], np.float32)
-
-
 def enlarged_tasks() -> list[Task]:
     """Return the held-out tasks at the size of their truths, about 160² pixels."""
     return [
         replace(task, width=round(ENLARGED * task.width), height=round(ENLARGED * task.height))
         for task in held_out_tasks()
     ]
-
-
-def sharp_numbers(tasks: list[Task]) -> list[int]:
-    """Return the number of the first task of each of SHARP_KINDS."""
-    kinds: list[str] = [task.spec.scene.kind for task in tasks]
-    return [kinds.index(kind) for kind in SHARP_KINDS]
 
 
 def composed(task: Task) -> Layout:
