@@ -1,15 +1,12 @@
-"""Evaluate the light network on held-out scenes, by a figure and by pictures."""
-
-from pathlib import Path
+"""Evaluate the light network on held-out scenes."""
 
 import numpy as np
 import torch
-from PIL import Image
 
 from models.light import log_light, planes, relit, velocity
 from scripts.renderer.dataset import Batch, Scenes
 
-SHEET_ROWS, VALIDATION_SCENES = 8, 32
+VALIDATION_SCENES = 32
 
 
 @torch.no_grad()  # type: ignore[untyped-decorator]  # torch's types are not read here
@@ -32,23 +29,6 @@ def validate(unet: torch.nn.Module, scenes: Scenes) -> tuple[float, float]:
             errors[column] += float(((srgb(batch["albedo"] * light) - truth).abs() * batch["weight"]).sum())
         total += 3 * float(batch["weight"].sum())
     return float(errors[0] / max(1.0, total)), float(errors[1] / max(1.0, total))
-
-
-def sheet(unet: torch.nn.Module, scenes: Scenes, path: Path) -> None:
-    """Write held-out scenes as rows 160 px high: first light, the network's light, path-traced."""
-    rows = []
-    for number in scenes.held_out[:SHEET_ROWS]:
-        batch = scenes.of([number])
-        lights = [batch["albedo"] * light for light in (batch["light"], corrected(unet, batch))]
-        tiles = [np.asarray(srgb(linear)[0].permute(1, 2, 0)) for linear in (*lights, batch["truth"])]
-        row = Image.fromarray((np.concatenate(tiles, 1) * 255 + 0.5).astype(np.uint8))
-        rows.append(row.resize((row.width * 160 // row.height, 160)))
-    if not rows:
-        return
-    canvas = Image.new("RGB", (max(row.width for row in rows), 160 * len(rows)))
-    for index, row in enumerate(rows):
-        canvas.paste(row, (0, 160 * index))
-    canvas.save(path)
 
 
 def srgb(linear: torch.Tensor) -> torch.Tensor:

@@ -12,9 +12,7 @@ import os
 import sys
 import time
 from collections.abc import Sequence
-from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
@@ -22,7 +20,7 @@ from diffusers import FlowMatchEulerDiscreteScheduler, UNet2DModel
 
 from models.light import FOLD, LIMIT, LightPipeline, log_light, planes, velocity
 from scripts.renderer.dataset import Batch, Scenes
-from scripts.renderer.held_out import sheet, validate
+from scripts.renderer.held_out import validate
 
 #: Input planes: current light, first light, albedo and normals (three each), and four single ones.
 PLANES = 16
@@ -30,8 +28,8 @@ RATE, LAST_RATE, WARM_UP_STEPS = 1e-3, 1e-5, 100
 EMA_DECAY = 0.999
 #: Weights of the tone-mapped picture's error and of the light's edges; the light's own error has weight 1.
 PICTURE_SHARE, EDGE_SHARE = 0.5, 0.3
-#: Seconds between log lines, validations and sample sheets; steps between searches for new scenes.
-LOG_EVERY, VALIDATE_EVERY, SHEET_EVERY, REFRESH_STEPS = 20, 120, 300, 200
+#: Seconds between log lines and between validations; steps between searches for new scenes.
+LOG_EVERY, VALIDATE_EVERY, REFRESH_STEPS = 20, 120, 200
 
 
 def new_unet(
@@ -94,15 +92,13 @@ class Training:
             getattr(self, name).load_state_dict(state[name])
         self.step, self.seconds = state["step"], state["seconds"]
 
-    def learn(self, batch: Batch, share: float, levels: float, precision: AbstractContextManager[Any]) -> float:
-        """Take one step at `share` of the whole time and return its loss; `levels` is as in `loss`."""
+    def learn(self, batch: Batch, share: float) -> float:
+        """Take one step at `share` of the whole time and return its loss."""
         falling = 0.5 * (1 + math.cos(math.pi * min(1.0, share)))
         rate = (LAST_RATE + (RATE - LAST_RATE) * falling) * min(1.0, (self.step + 1) / WARM_UP_STEPS)
         for group in self.optimizer.param_groups:
             group["lr"] = rate
-        torch.manual_seed(self.step)
-        with precision:
-            error = loss(self.unet, batch, levels)
+        error = loss(self.unet, batch)
         self.optimizer.zero_grad(set_to_none=True)
         error.backward()
         torch.nn.utils.clip_grad_norm_(self.unet.parameters(), 1.0)
@@ -132,16 +128,11 @@ def target(batch: Batch) -> tuple[torch.Tensor, torch.Tensor]:
     return (log_light(true) - log_light(batch["light"])).clamp(-LIMIT, LIMIT), counts
 
 
-def loss(unet: torch.nn.Module, batch: Batch, levels: float = 0.0) -> torch.Tensor:
-    """Return the error of the corrected light: of its logarithm, the tone-mapped picture, and its edges.
-
-    `levels` is the share of scenes that start between first and true light; the others start at first light.
-    """
+def loss(unet: torch.nn.Module, batch: Batch) -> torch.Tensor:
+    """Return the error of the corrected light: of its logarithm, the tone-mapped picture, and its edges."""
     wanted, counts = target(batch)
     first = log_light(batch["light"])
-    time_left = torch.where(torch.rand(len(first)) < levels, torch.rand(len(first)), 1.0)
-    latents = first + (1 - time_left)[:, None, None, None] * wanted * batch["lit"]
-    correction = -velocity(unet, latents, planes(batch), time_left * 1000)
+    correction = -velocity(unet, first, planes(batch), torch.tensor(1000.0))
     light = weighted((correction - wanted).abs(), counts)
     painted = toned(batch["albedo"] * torch.exp(first + correction.clamp(-LIMIT, LIMIT)))
     picture = weighted((painted - toned(batch["albedo"] * torch.exp(first + wanted))).square(), counts)
@@ -168,18 +159,6 @@ def toned(linear: torch.Tensor) -> torch.Tensor:
     return (linear.clamp(0, 1.2) + 0.003) ** (1 / 2.2)
 
 
-def half_is_quicker() -> bool:
-    """Return whether this CPU multiplies bfloat16 faster than float32. A CPU that emulates it is many times slower."""
-    seconds = []
-    for dtype in (torch.float32, torch.bfloat16):
-        matrix = torch.ones(256, 256, dtype=dtype)
-        matrix @ matrix
-        start = time.perf_counter()
-        matrix @ matrix
-        seconds.append(time.perf_counter() - start)
-    return seconds[1] < seconds[0]
-
-
 def main(arguments: list[str] | None = None) -> int:
     """Train until the time is used up, then export; return the exit status."""
     parser = _parser()
@@ -204,22 +183,17 @@ def _train(training: Training, options: argparse.Namespace) -> None:
     while not scenes.refresh() or not len(scenes):
         print(f"waiting for scenes in {options.data}", flush=True)
         time.sleep(10)
-    half = half_is_quicker() if options.precision == "auto" else options.precision == "bf16"
-    if half:
-        # With float32, PyTorch's strided channels-last convolutions use a slow path.
-        training.unet.to(memory_format=torch.channels_last)
     parameters = sum(parameter.numel() for parameter in training.unet.parameters())
-    print(f"{parameters / 1e6:.1f} M parameters, {'bf16' if half else 'float32'}, {len(scenes)} scenes", flush=True)
+    print(f"{parameters / 1e6:.1f} M parameters, {len(scenes)} scenes", flush=True)
     budget = options.minutes * 60
     losses: list[float] = []
     last = now = time.monotonic()
-    logged, saved, validated, drawn, logged_step = now, now, -math.inf, now, training.step
+    logged, saved, validated, logged_step = now, now, -math.inf, training.step
     while training.seconds < budget:
         if training.step % REFRESH_STEPS == 0:
             scenes.refresh()
         batch = scenes.batch(options.batch, np.random.default_rng((options.seed, training.step)))
-        precision = torch.autocast("cpu", torch.bfloat16) if half else nullcontext()
-        losses.append(training.learn(batch, training.seconds / budget, options.levels, precision))
+        losses.append(training.learn(batch, training.seconds / budget))
         now = time.monotonic()
         training.seconds, last = training.seconds + now - last, now
         over = training.seconds >= budget
@@ -235,9 +209,6 @@ def _train(training: Training, options: argparse.Namespace) -> None:
             before, after = validate(training.ema, scenes)
             print(f"held out: first light {before:.4f}, network {after:.4f} (MAE in sRGB)", flush=True)
             validated = now
-        if now - drawn >= SHEET_EVERY or over:
-            sheet(training.ema, scenes, options.out / "sheet.png")
-            drawn = now
         if now - saved >= options.save_every or over:
             training.save()
             saved = now
@@ -246,12 +217,10 @@ def _train(training: Training, options: argparse.Namespace) -> None:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", type=Path, help="folder of scenes")
-    parser.add_argument("--out", type=Path, required=True, help="folder of the state, the sheet and the checkpoint")
+    parser.add_argument("--out", type=Path, required=True, help="folder of the state and the checkpoint")
     parser.add_argument("--minutes", type=float, default=120, help="training time of all runs together")
     parser.add_argument("--batch", type=int, default=8)
     parser.add_argument("--threads", type=int, default=2)
-    parser.add_argument("--levels", type=float, default=0.0, help="share of a batch that starts between the lights")
-    parser.add_argument("--precision", choices=["auto", "float32", "bf16"], default="auto")
     parser.add_argument("--channels", type=int, nargs="+", default=[32, 48, 96, 160])
     parser.add_argument("--groups", type=int, default=16)
     parser.add_argument("--seed", type=int, default=1)

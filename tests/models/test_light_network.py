@@ -209,7 +209,7 @@ def test_training_halves_the_loss_and_saves_weights_better_than_the_first_light(
     scenes.refresh()
     training = train.Training(tiny_unet(), tmp_path / "state.pt")
     batches = [scenes.batch(4, np.random.default_rng(step)) for step in range(70)]
-    losses = [training.learn(batch, 0.0, 0.25, torch.enable_grad()) for batch in batches]
+    losses = [training.learn(batch, 0.0) for batch in batches]
     assert np.mean(losses[-10:]) < 0.5 * losses[0]
     training.export(tmp_path / "checkpoint")
     assert next(training.unet.parameters()).dtype == torch.float32
@@ -255,7 +255,6 @@ def test_a_killed_training_resumes_from_its_saved_step(tmp_path: Path, capsys: p
     printed = capsys.readouterr().out
     assert f"resumed at step {saved['step']}," in printed
     assert torch.load(out / "state.pt", weights_only=True)["step"] > saved["step"]
-    assert (out / "sheet.png").exists()
     assert LightPipeline.from_pretrained(out / "checkpoint").size == 128
 
 
