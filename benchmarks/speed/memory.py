@@ -1,7 +1,6 @@
-"""Memory of swaps: resident after each of many, for a large photo, and newly taken by one swap."""
+"""Memory of swaps: resident after each of many, and for a large photo."""
 
 import json
-import resource
 import subprocess
 import sys
 import time
@@ -13,14 +12,13 @@ from typing import Any
 import psutil
 from PIL import Image
 
-from benchmarks.speed.bare import BareNetworks
 from benchmarks.speed.bench import MEBI, SAMPLE, Bench, peak_mib
 from service.settings import Settings
 
 #: Number of swaps in one process, and megapixels of the large photo.
 MIXED, LARGE = 20, 40
 #: Each part runs in its own process.
-PARTS = ("mixed", "large", "allocations")
+PARTS = ("mixed", "large")
 
 
 def part_of_memory(bench: Bench, part: str, scenes: list[str]) -> dict[str, Any]:
@@ -33,22 +31,11 @@ def part_of_memory(bench: Bench, part: str, scenes: list[str]) -> dict[str, Any]
             bench.swap(bench.spec(scene, side, seed=number, mood=mood))
             resident.append(round(psutil.Process().memory_info().rss / MEBI))
         return {"after_each_mib": resident, "peak_mib": peak_mib()}
-    if part == "large":
-        photo = enlarged(LARGE)
-        started = time.perf_counter()
-        bench.swap(bench.spec(scenes[0], side, seed=1), photo)
-        seconds = time.perf_counter() - started
-        return {"seconds": seconds, "cpu_seconds": time.process_time(), "peak_mib": peak_mib()}
-    # Blocks of 256 KiB and more are mapped again each time (see `memory`), so each touched page is a page fault.
-    # Recorded answers replace the networks.
-    spec = bench.spec(scenes[0], side, seed=1)
-    with BareNetworks().watched() as bare:
-        bench.swap(spec)
-        with bare.replayed():
-            before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
-            bench.swap(spec)
-            faults = resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before
-    return {"scene": scenes[0], "mib": round(faults * resource.getpagesize() / MEBI)}
+    photo = enlarged(LARGE)
+    started = time.perf_counter()
+    bench.swap(bench.spec(scenes[0], side, seed=1), photo)
+    seconds = time.perf_counter() - started
+    return {"seconds": seconds, "cpu_seconds": time.process_time(), "peak_mib": peak_mib()}
 
 
 def enlarged(megapixels: int) -> bytes:
@@ -64,13 +51,9 @@ def memory(program: Path, settings: Settings, scenes: list[str], say: Callable[[
     """Return every part, measured in a process of its own: `program` with --part. `say` prints each."""
     figures = {}
     for part in PARTS:
-        own = settings.environment()
-        if part == "allocations":
-            # glibc maps every larger block, and unmaps it when it is freed. NumPy takes pages of 4 KiB.
-            own |= {"MALLOC_MMAP_THRESHOLD_": str(2**18), "NUMPY_MADVISE_HUGEPAGE": "0"}
         chosen = [word for scene in scenes for word in ("--scene", scene)]
         command = [sys.executable, str(program), "--part", part, *chosen]
-        done = subprocess.run(command, env=own, stdout=subprocess.PIPE, text=True, check=True)
+        done = subprocess.run(command, env=settings.environment(), stdout=subprocess.PIPE, text=True, check=True)
         figures[part] = json.loads(done.stdout.splitlines()[-1])
         say(f"{part}: {figures[part]}")
     return figures

@@ -1,7 +1,6 @@
 """Measure the time of whole swaps against the bare calls of their networks, and their memory.
 
     python benchmarks/speed/swaps.py [--scene podium] [--size 2048x2048] [--runs 3] [--against EARLIER.json]
-    python benchmarks/speed/swaps.py --threads 2
     python benchmarks/speed/swaps.py --memory
 
 A run is a whole swap of the sample product with the installation's settings and networks, one after another in this
@@ -9,10 +8,7 @@ process. Each run has its own seed, so that no cache of a run helps the next. Ba
 runtimes alone, without Backdrop's work before, during and after them. They are repeated one after another after each
 swap, because other work slows a network. CPU-seconds are those of the whole process, so swaps run alone.
 
---threads swaps in several threads at once with recorded networks, and compares their bytes with those of one thread:
-once as a worker runs swaps, once with each swap kept to one thread. --memory measures resident memory after each of 20
-mixed swaps, a photo of 40 megapixels, and the memory that one swap newly takes: touched pages of blocks of 256 KiB and
-more, without the networks.
+--memory measures resident memory after each of 20 mixed swaps, and with a photo of 40 megapixels.
 """
 
 import json
@@ -20,7 +16,6 @@ import os
 import shlex
 import statistics
 import sys
-import threading
 import time
 from collections.abc import Iterator
 from datetime import UTC, datetime
@@ -35,11 +30,8 @@ from rich.console import Console
 from rich.table import Table
 
 from benchmarks.figures import Measured, Recorder, machine, record_option
-from benchmarks.speed.bare import BareNetworks
 from benchmarks.speed.bench import Bench, peak_mib
 from benchmarks.speed.memory import LARGE, PARTS, memory, part_of_memory
-from pipeline.core import parallel
-from pipeline.core.spec import Spec
 from service.catalogue.catalogue import Catalogue, load_catalogue
 from service.settings import load_settings
 from service.worker.networks import open_for_jobs, open_networks
@@ -136,16 +128,6 @@ def recorded(rows: dict[str, Any], peak: float) -> Iterator[Measured]:
     yield Measured("memory", f"Most resident memory of a process that makes swaps {made}", peak, "MiB", len(rows))
 
 
-def recorded_threads(figures: dict[str, Any]) -> Iterator[Measured]:
-    """Yield the figures of `in_threads`."""
-    at_once = f"Speed of {figures['threads']} threads that swap at once over one, networks recorded"
-    for name, key, how in (
-        ("as-worker", "as_ever", "as a worker runs them"),
-        ("one-each", "a_thread_a_swap", "each swap in one thread"),
-    ):
-        yield Measured(name, f"{at_once}, {how}", figures[key]["times_as_fast"], "times", figures["swaps"])
-
-
 def recorded_memory(figures: dict[str, Any]) -> Iterator[Measured]:
     """Yield the figures of `memory`."""
     mixed, large = figures["mixed"], figures["large"]
@@ -155,62 +137,6 @@ def recorded_memory(figures: dict[str, Any]) -> Iterator[Measured]:
     photo = f"a swap of a photo of {LARGE} megapixels"
     yield Measured("large-peak", f"Most memory of a process that makes {photo}", large["peak_mib"], "MiB")
     yield Measured("large-cpu", f"CPU time of {photo}, loading included", large["cpu_seconds"], "CPU-s")
-    made = figures["allocations"]
-    new = f"Memory that one swap to 2048x2048 ({made['scene']}) newly takes, without the networks"
-    yield Measured(f"allocations-{made['scene'].replace('_', '-')}", new, made["mib"], "MiB")
-
-
-def in_threads(bench: Bench, scenes: list[str], size: tuple[int, int], count: int) -> dict[str, Any]:
-    """Return the speed of `count` threads that swap at once over one thread, networks left out.
-
-    Measured twice: as a worker runs swaps, where a swap uses two cores when it can, and with each swap kept to one
-    thread. Recorded answers replace the networks' calls. Raises AssertionError where a file differs from that of one
-    thread.
-    """
-    specs = [bench.spec(scene, size, seed=1) for scene in scenes]
-    figures: dict[str, Any] = {"threads": count, "swaps": count * len(specs)}
-    with BareNetworks().watched() as bare:
-        alone = [bench.swap(spec).data for spec in specs]
-        with bare.replayed():
-            figures["as_ever"] = _beside_one(bench, specs, alone, count)
-            of_a_swap, parallel.THREADS = parallel.THREADS, 1
-            try:
-                figures["a_thread_a_swap"] = _beside_one(bench, specs, alone, count)
-            finally:
-                parallel.THREADS = of_a_swap
-    return figures | {"same_bytes": True}
-
-
-def _beside_one(bench: Bench, specs: list[Spec], alone: list[bytes], count: int) -> dict[str, float]:
-    """Return times and busy cores of swaps in one thread, and in `count` threads at once."""
-    started, cpu_started = time.perf_counter(), time.process_time()
-    for _ in range(count):
-        again = [bench.swap(spec).data for spec in specs]
-    one_s, one_cpu_s = time.perf_counter() - started, time.process_time() - cpu_started
-    assert again == alone, "A repeated swap gave other bytes."
-    made: list[list[bytes]] = [[] for _ in range(count)]
-
-    def work(number: int) -> None:
-        # Each thread starts at another scene, so that different scenes run together.
-        turned = specs[number:] + specs[:number]
-        made[number] = [bench.swap(spec).data for spec in turned]
-
-    threads = [threading.Thread(target=work, args=(number,)) for number in range(count)]
-    started, cpu_started = time.perf_counter(), time.process_time()
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    together_s, together_cpu_s = time.perf_counter() - started, time.process_time() - cpu_started
-    for number, files in enumerate(made):
-        assert files == alone[number:] + alone[:number], "Threads at once gave other bytes than one thread."
-    return {
-        "one_s": one_s,
-        "together_s": together_s,
-        "times_as_fast": one_s / together_s,
-        "cores_one": one_cpu_s / one_s,
-        "cores_together": together_cpu_s / together_s,
-    }
 
 
 def parsed_size(_context: click.Context, _option: click.Parameter, given: tuple[str, ...]) -> list[tuple[int, int]]:
@@ -244,8 +170,9 @@ def chosen_scenes(catalogue: Catalogue, given: tuple[str, ...]) -> list[str]:
     type=click.Path(exists=True, dir_okay=False, path_type=Path),
     help="JSON of an earlier run to compare with.",
 )
-@click.option("--threads", type=click.IntRange(2), help="Compare swaps in this many threads at once with one thread.")
-@click.option("--memory", "of_memory", is_flag=True, help="Measure resident memory, a large photo, and allocations.")
+@click.option(
+    "--memory", "of_memory", is_flag=True, help="Measure resident memory, of mixed swaps and with a large photo."
+)
 @click.option("--part", type=click.Choice(PARTS), hidden=True)
 @click.option(
     "--json",
@@ -260,7 +187,6 @@ def main(
     runs: int,
     segmenter: str | None,
     against: Path | None,
-    threads: int | None,
     of_memory: bool,
     part: str | None,
     output: Path | None,
@@ -285,20 +211,15 @@ def main(
             click.echo(json.dumps(part_of_memory(bench, part, scenes)))
             return
         figures |= {"networks": dict(bench.networks.versions), "ready_s": ready, "ready_cpu_s": ready_cpu}
-        if threads is not None:
-            figures["threads"] = in_threads(bench, scenes, sizes[0], threads)
-            console.print(figures["threads"])
-            found = recorded_threads(figures["threads"])
-        else:
-            earlier = json.loads(against.read_text())["rows"] if against else {}
-            rows = figures["rows"] = {}
-            try:
-                measure(bench, scenes, sizes, runs, rows)
-            finally:  # Ctrl-C keeps finished rows
-                if rows:
-                    show(rows, earlier, console)
-            figures["peak_mib"] = peak_mib()
-            found = recorded(rows, figures["peak_mib"])
+        earlier = json.loads(against.read_text())["rows"] if against else {}
+        rows = figures["rows"] = {}
+        try:
+            measure(bench, scenes, sizes, runs, rows)
+        finally:  # Ctrl-C keeps finished rows
+            if rows:
+                show(rows, earlier, console)
+        figures["peak_mib"] = peak_mib()
+        found = recorded(rows, figures["peak_mib"])
         console.print(f"ready after {ready:.1f} s ({ready_cpu:.1f} CPU s) · peak memory {peak_mib()} MiB")
     if recorder:
         recorder.write("speed", found)
