@@ -33,6 +33,7 @@ BackgroundRule = Literal["scene", "white", "transparent"]
 SceneKind = Literal[
     "white", "sweep", "podium", "tabletop", "niche", "window", "room", "sand", "bokeh", "curtain", "neon", "flatlay"
 ]
+#: The last four are words of stored specs: no scene and no prop has them, and they have no texture.
 Finish = Literal[
     "plain", "plaster", "marble", "wood", "concrete", "terrazzo", "sand", "fabric", "velvet",
     "linen", "stone", "page", "leaf",

@@ -36,9 +36,6 @@ RANGES: Mapping[str, tuple[float, float]] = MappingProxyType(
         "linen-folded": (0.65, 1.35),
         "velvet": (0.75, 1.25),
         "sand": (0.55, 1.6),
-        "stone": (0.65, 1.4),
-        "page": (0.65, 1.25),
-        "leaf": (0.65, 1.35),
         "terrazzo": (0.3, 1.5),
     }
 )
@@ -78,12 +75,8 @@ KINDS: Mapping[Finish, Kind] = MappingProxyType(
         "concrete": Kind(("concrete",), "lit"),
         "plaster": Kind(("plaster-1", "plaster-2"), "lit"),
         "sand": Kind(("sand",), "lit"),
-        "stone": Kind(("stone",), "freely"),
         "fabric": Kind(("linen-folded",), "quarters"),
-        "linen": Kind(("linen",), "quarters"),
         "velvet": Kind(("velvet",), "sides"),
-        "page": Kind(("page",)),
-        "leaf": Kind(("leaf",), tint=(0.9, 1.0, 1.1)),
     }
 )
 #: The tiles of upright surfaces: formwork's marks on concrete, and cloth without creases.
@@ -118,8 +111,8 @@ def swatch(finish: Finish, rng: np.random.Generator, n: int, shown: Appearance =
     out = filled(codes, factors.T ** (shown.contrast * relief), int(n * share))
     out.way = _way(kind, rng, shown.light_angle)
     out.way[:, :2] /= share
-    if finish in ("leaf", "wood"):
-        out.way[1, 2] = 0  # a leaf's rib is at v = 0, and so is a board's edge
+    if finish == "wood":
+        out.way[1, 2] = 0  # a board's edge is at v = 0
     return out
 
 

@@ -176,12 +176,6 @@ def sand(rng: Rng) -> Field:
     return np.asarray(np.exp(value - 0.4 * dark + 0.7 * bright))
 
 
-def stone(rng: Rng) -> Field:
-    """Return a pebble's clouds, grains and clumps, and a few dark grains."""
-    value = 1 + 0.05 * noise(rng, 1.7, 5) + 0.022 * noise(rng, 1.4, 300) + 0.03 * noise(rng, 2.2, 70)
-    return np.asarray(value - 0.24 * np.clip(noise(rng, 2.2, 200) - 2.5, 0, 1))
-
-
 def linen(rng: Rng, *, folded: bool) -> Field:
     """Return a plain weave of threads of uneven path and tone (slubs), draped; `folded`: with creases of folds."""
     light = np.pi / 8
@@ -218,27 +212,6 @@ def velvet(rng: Rng) -> Field:
     value = 0.97 + 0.1 * (smoothstep(brushed, -0.7, 0.9) - 0.45)
     value += 0.03 * noise(rng, 2.0, 14, stretch=2.5, angle=down, light=0)
     return np.asarray(value + 0.02 * noise(rng, 1.2, 180, stretch=2, angle=down))
-
-
-def page(rng: Rng) -> Field:
-    """Return the edge of a block of pages: fine lines along x, with some sheets that stick out slightly."""
-    lines = np.repeat(0.05 * rng.standard_normal(N // 2) - 0.16 * (rng.random(N // 2) < 0.05), 2)
-    return np.asarray(1 + lines[:, None] + 0.02 * noise(rng, 1.8, 60, stretch=20))
-
-
-def leaf(rng: Rng) -> Field:
-    """Return a strip along y = 0 that leaves are cut from: a pale rib, oblique veins, tones that change along x."""
-    wave = np.fft.rfft(rng.standard_normal(N))
-    wave[0], wave[9:] = 0, 0
-    tone = np.fft.irfft(wave, N)
-    far = np.minimum(Y, TILE - Y)
-    # The place where a vein leaves the rib; the veins of a leaf's two halves alternate.
-    root = (X - 0.8 * far) * 80 / TILE + 0.5 * (Y < TILE / 2)
-    vein = np.abs(root - np.rint(root)) * 2
-    value = 1 + 0.06 * (tone / tone.std())[None] + 0.035 * np.exp(-np.square(vein / 0.2))
-    return np.asarray(
-        value + 0.16 * np.exp(-np.square(far / 0.0028)) - 0.06 * np.exp(-np.square((far - 0.0065) / 0.004))
-    )
 
 
 def terrazzo(rng: Rng) -> Image.Image:
@@ -315,9 +288,6 @@ TILES: dict[str, Callable[[Rng], Field]] = {
     "linen-folded": lambda rng: linen(rng, folded=True),
     "velvet": velvet,
     "sand": sand,
-    "stone": stone,
-    "page": page,
-    "leaf": leaf,
 }
 
 

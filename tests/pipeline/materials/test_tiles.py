@@ -14,15 +14,13 @@ from pipeline.geometry.ray import Field
 from pipeline.geometry.walls import Wall
 from pipeline.materials.appearance import Appearance, appearance
 from pipeline.materials.pyramid import TILE, Pyramid, filled
-from pipeline.materials.tiles import RANGES, swatch
+from pipeline.materials.tiles import KINDS, RANGES, swatch
 from pipeline.scene.composition import compose
 from pipeline.scene.layout import Layout, Part
 from tests.lanes import rest_in_gate
 from tests.support.still_life import spec
 
-#: Finishes of small things, whose swatches are no walls: leaves are cut from a strip of theirs.
-SMALL: list[Finish] = ["linen", "stone", "page", "leaf"]
-TEXTURED: list[Finish] = [finish for finish in get_args(Finish) if finish not in ("plain", *SMALL)]
+TEXTURED = list(KINDS)
 STONE: list[Finish] = ["marble", "terrazzo"]
 #: The smallest spread of lightness, CIELAB, of a finish in a thumbnail: one just noticeable step to both sides.
 SEEN = 1.2
