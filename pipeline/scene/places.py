@@ -63,12 +63,13 @@ class Plate:
 @cache
 def plates(place: Far) -> tuple[Plate, ...]:
     """Return the plates of a place."""
-    return tuple(one for one in _plates() if one.place == place)
-
-
-def plate(name: str) -> Plate:
-    """Return the plate of that name."""
-    return next(one for one in _plates() if one.name == name)
+    rows: list[dict[str, Any]] = json.loads((_FOLDER / "places.json").read_text("utf-8"))
+    found: list[dict[str, Any]] = [
+        {key: tuple(one) if isinstance(one, list) else one for key, one in row.items()}
+        for row in rows
+        if row["place"] == place
+    ]
+    return tuple(Plate(**row) for row in found)
 
 
 def chosen(place: Far, side: float, rng: np.random.Generator) -> tuple[Plate, bool]:
@@ -109,15 +110,6 @@ def view_of(
 def seen_colour(found: Plate, view: View) -> NDArray[np.float32]:
     """Return the (3,) linear mean of a plate in a view."""
     return np.asarray(np.clip(np.asarray(found.mean) * view.gain, 0, 1), np.float32)
-
-
-@cache
-def _plates() -> tuple[Plate, ...]:
-    rows: list[dict[str, Any]] = json.loads((_FOLDER / "places.json").read_text("utf-8"))
-    found: list[dict[str, Any]] = [
-        {key: tuple(one) if isinstance(one, list) else one for key, one in row.items()} for row in rows
-    ]
-    return tuple(Plate(**row) for row in found)
 
 
 @lru_cache(maxsize=KEPT)

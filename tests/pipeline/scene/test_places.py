@@ -10,7 +10,7 @@ from pipeline.core.spec import Far
 from pipeline.materials.bokeh import developed, draw_place, through_lens
 from pipeline.scene.composition import compose
 from pipeline.scene.layout import Layout
-from pipeline.scene.places import MOST_LIFT, MOST_TINT, plate, plates, stops_of
+from pipeline.scene.places import MOST_LIFT, MOST_TINT, plates, stops_of
 from pipeline.scene.trace import trace
 from tests.support.still_life import preset, spec
 
@@ -33,7 +33,7 @@ def test_a_place_is_drawn_above_the_tables_edge_and_lights_the_table(place: Far)
     assert out[far].std() > 0.01
     assert 0.02 < out[far].mean() < 0.75
     assert layout.view is not None
-    seen = plate(layout.view.plate)
+    (seen,) = (plate for plate in plates(place) if plate.name == layout.view.plate)
     assert np.allclose(
         layout.colours[layout.behind], np.clip(np.multiply(seen.mean, layout.view.gain), 0, 1), atol=1e-3
     )
