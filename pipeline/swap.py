@@ -126,7 +126,7 @@ def swap(
 
     `data` is the photo's file. `clock` returns seconds, as time.perf_counter does, for the report's timings.
     `progress` is called as each stage starts and with each step of the generator. It may raise, to stop the swap.
-    `control` switches the stages that act for the asked colours. `shared` keeps the background for further pictures.
+    `control` limits what is done for the asked colours. `shared` keeps the background for further pictures.
     `credentials` sign the file. `xmp`: whether its XMP packet has the mark.
     `cache` contains results of earlier swaps, and gets this swap's.
     `mask` is the product's mask. With it the networks look for the product only where `spec.subject` is outside it.

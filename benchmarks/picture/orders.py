@@ -7,13 +7,12 @@ from pathlib import Path
 
 import numpy as np
 
-from benchmarks.picture.palette import SWAPS
 from pipeline.core.spec import Spec
-from scripts.renderer.specs import HELD_OUT, held_out_specs
+from scripts.renderer.specs import held_out_specs
 from service.catalogue.catalogue import Catalogue, load_catalogue
 from service.settings import Settings, load_settings
 
-TABLES = ("cutout", "halo", "fidelity", "palette", "presets", "looks")
+TABLES = ("cutout", "halo", "fidelity", "presets", "looks")
 #: Number of pictures whose CPU time is measured, and of swaps in the lossless check.
 TIMED, EXACT = 5, 12
 
@@ -113,7 +112,6 @@ def listed(
     config: Config,
     only: Sequence[str],
     specs: Sequence[Spec],
-    swaps: int | None,
     renders: int,
 ) -> list[Work]:
     """Return every row to measure. Rows of one photo's cut-out are neighbours, so that it is made once."""
@@ -135,7 +133,6 @@ def listed(
             works.append(Work(table, f"{i + 1:03}", turn[i % len(turn)], sized(spec, config.side)))
 
     put("fidelity", specs[:EXACT])
-    works += [Work("palette", f"{i:03}", photos[0]) for i in range(min(swaps or SWAPS, HELD_OUT))]
     for i, spec in enumerate(preset_specs(load_catalogue(), renders)):
         works.append(Work("presets", f"{spec.preset.name}-{i % renders + 1:02}", turn[i % len(turn)], spec))
     put("looks", specs)

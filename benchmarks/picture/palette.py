@@ -1,6 +1,6 @@
-"""Measure how near the delivered file comes to the asked colours, and what each stage adds.
+"""Measure how near the delivered file comes to the asked colours.
 
-    python benchmarks/picture/palette.py [--swaps 60] [--stages]
+    python benchmarks/picture/palette.py [--swaps 60]
 
 Swaps have random palettes of 1–5 colours (dark, pale, saturated, near-grey and mixed in turn) over all scenes and
 moods. Colours are measured on the delivered files. The product is drawn with its own alpha, so no cut-out affects the
@@ -27,31 +27,19 @@ from benchmarks.figures import Measured, Recorder, record_option
 from models.device import resolve_device
 from models.loading import load_generator
 from models.segmenter import load_segmenter
-from pipeline.colour.palette import PaletteControl
 from pipeline.core.networks import FunctionSegmenter, Networks, Segmenter
 from pipeline.core.spec import Limits, Spec
 from pipeline.report import to_json
 from pipeline.swap import swap
 from scripts.renderer.specs import HELD_OUT, held_out_tasks
 from service.settings import load_settings
+from service.worker.kernels import use_kept_kernels
 from service.worker.networks import generator_choice
 
 #: Default number of swaps, and the longer side of their canvas in pixels.
 SWAPS, SIDE = 60, 640
 #: Bars of the mean and the 95th percentile, CIEDE2000; shares within them are counted.
 BARS = (5.0, 10.0)
-#: Control of the swaps for each row of the table of stages.
-STAGES: dict[str, PaletteControl] = {
-    "all stages": PaletteControl(),
-    "no words": PaletteControl(words=False),
-    "no sketch": PaletteControl(sketch=False),
-    "no exposure": PaletteControl(exposure=False),
-    "no transfer": PaletteControl(transfer=False),
-    "no further seeds": PaletteControl(retries=0),
-    "none": PaletteControl(words=False, sketch=False, exposure=False, transfer=False, retries=0),
-}
-#: Changes nothing for a generator that reads no words.
-_HUB_ONLY = "no words"
 
 
 def orders(numbers: Iterable[int], side: int) -> list[tuple[bytes, Spec]]:
@@ -83,23 +71,20 @@ def unneeded(image: NDArray[np.uint8]) -> NDArray[np.float32]:
     raise RuntimeError("The palette benchmark received a photo without alpha. Use photos with alpha.")
 
 
-def measure(networks: Networks, asked: list[tuple[bytes, Spec]], control: PaletteControl, title: str) -> dict[str, Any]:
-    """Return the `figures` of the swaps' reports, the mean attempts and the mean seconds of a swap."""
+def measure(networks: Networks, asked: list[tuple[bytes, Spec]]) -> dict[str, Any]:
+    """Return the `figures` of the swaps' reports, the mean attempts and the mean seconds of a swap.
+
+    "swaps" has a JSON-ready row of each: scene, kind, seed, and `misses`, the ΔE00 of each asked colour.
+    """
     rows, attempts = [], []
     started = time.perf_counter()
-    for data, spec in track(asked, title, console=Console(stderr=True)):
-        swapped = swap(data, spec, networks, limits=Limits(), clock=time.perf_counter, control=control)
-        report = to_json(swapped.report)
+    for data, spec in track(asked, "swaps", console=Console(stderr=True)):
+        report = to_json(swap(data, spec, networks, limits=Limits(), clock=time.perf_counter).report)
         attempts.append(report["provenance"]["attempts"])
-        rows.append(swap_row(spec, report))
+        far = [colour["delta_e00"] for colour in report["palette"]["asked"]]
+        rows.append({"scene": spec.scene.name, "kind": spec.scene.kind, "seed": spec.seed, "misses": far})
     seconds = (time.perf_counter() - started) / len(asked)
     return figures(rows) | {"attempts": round(float(np.mean(attempts)), 3), "seconds": round(seconds, 2), "swaps": rows}
-
-
-def swap_row(spec: Spec, report: dict[str, Any]) -> dict[str, Any]:
-    """Return the JSON-ready row of one swap: scene, kind, seed, and `misses`, the ΔE00 of each asked colour."""
-    found = [colour["delta_e00"] for colour in report["palette"]["asked"]]
-    return {"scene": spec.scene.name, "kind": spec.scene.kind, "seed": spec.seed, "misses": found}
 
 
 def figures(rows: list[dict[str, Any]]) -> dict[str, Any]:
@@ -124,7 +109,7 @@ def figures(rows: list[dict[str, Any]]) -> dict[str, Any]:
 
 
 def recorded(found: dict[str, Any], swaps: int) -> Iterator[Measured]:
-    """Yield the figures of swaps that were made with all stages."""
+    """Yield the figures of what `measure` found."""
     mean, p95 = (f"at most {bar:g}" for bar in BARS)
     colour, swap_mean = found["colour"], found["swap"]
     far = "Distance of the asked colours from the delivered file"
@@ -138,28 +123,19 @@ def recorded(found: dict[str, Any], swaps: int) -> Iterator[Measured]:
     yield Measured("attempts", "Seeds that Backdrop tries for a swap, mean", found["attempts"], "seeds", swaps)
 
 
-def stage_table(found: dict[str, dict[str, Any]], title: str) -> Table:
-    """Return the table of what `measure` found, with rows for each control."""
-    table = Table(title=title, title_justify="left")
-    for heading in ("", "by", "mean", "p95", "worst", *(f"≤ {bar:.0f}" for bar in BARS), "tried", "s"):
-        table.add_column(heading, justify="left" if heading in ("", "by") else "right")
-    for name, figure in found.items():
-        for index, group in enumerate(("colour", "swap", "worst colour")):
-            row = figure[group]
-            table.add_row(
-                name if index == 0 else "",
-                group,
-                *(f"{row[key]:.2f}" for key in ("mean", "p95", "worst")),
-                *(f"{share:.0%}" for share in row["within"]),
-                *((f"{figure['attempts']:.2f}", f"{figure['seconds']:.2f}") if index == 0 else ("", "")),
-            )
-        table.add_section()
+def table_of(found: dict[str, Any], title: str) -> Table:
+    """Return the table of what `measure` found."""
+    table = Table("by", "mean", "p95", "worst", *(f"≤ {bar:.0f}" for bar in BARS), title=title, title_justify="left")
+    for group in ("colour", "swap", "worst colour"):
+        row = found[group]
+        shares = (f"{share:.0%}" for share in row["within"])
+        table.add_row(group, *(f"{row[key]:.2f}" for key in ("mean", "p95", "worst")), *shares)
     return table
 
 
 def kind_table(swaps: list[dict[str, Any]]) -> Table:
     """Return the table of distances by colour, with a row for each kind of scene."""
-    table = Table(title="by kind of scene, all stages, by colour", title_justify="left")
+    table = Table(title="by kind of scene, by colour", title_justify="left")
     for heading in ("kind", "swaps", "mean", "p95", "worst"):
         table.add_column(heading, justify="left" if heading == "kind" else "right")
     for kind in sorted({row["kind"] for row in swaps}):
@@ -172,39 +148,28 @@ def kind_table(swaps: list[dict[str, Any]]) -> Table:
 @click.command()
 @click.option("--swaps", default=SWAPS, show_default=True, type=click.IntRange(1, HELD_OUT))
 @click.option("--side", default=SIDE, show_default=True, type=click.IntRange(128, 4096), help="Longer side, pixels.")
-@click.option("--stages", is_flag=True, help="Switch each stage off in turn as well; repeats the swaps for each.")
 @click.option("--generator", help="Hub model or folder to use instead of the setting.")
 @click.option("--json", "output", type=click.Path(dir_okay=False, path_type=Path), help="Write the figures here too.")
 @record_option
-def main(
-    swaps: int, side: int, stages: bool, generator: str | None, output: Path | None, recorder: Recorder | None
-) -> None:
+def main(swaps: int, side: int, generator: str | None, output: Path | None, recorder: Recorder | None) -> None:
     """Measure the asked colours on delivered files, print and write the tables."""
-    settings = load_settings()
+    settings, console = load_settings(), Console()
+    use_kept_kernels(settings)
     choice, device = generator_choice(settings, generator), resolve_device(settings.device)
     painter = load_generator(choice, device=device, weights=settings.weights)
     segmenter: Segmenter = unneeded
     if painter.capabilities.holds:  # growth of the product is checked on its pictures
         segmenter, _ = load_segmenter(settings.segmenter, weights=settings.weights)
     networks = Networks(segmenter, painter, {"generator": painter.version})
-    asked = orders(range(swaps), side)
-    reads = painter.capabilities.paints == "picture"
-    names = [name for name in STAGES if stages or name == "all stages"]
-    names = [name for name in names if reads or name != _HUB_ONLY]
-    console = Console()
-    found = {}
-    for name in names:
-        found[name] = measure(networks, asked, STAGES[name], name)
-        console.print(name, {group: found[name][group] for group in ("colour", "swap", "worst colour")})
-    console.print(stage_table(found, f"ΔE00 of asked colours on {swaps} delivered files, {side} px"))
-    if not reads:
-        console.print('This generator reads no words, so the stage "no words" was left out.')
-    console.print(kind_table(found["all stages"]["swaps"]))
+    found = measure(networks, orders(range(swaps), side))
+    console.print(table_of(found, f"ΔE00 of asked colours on {swaps} delivered files, {side} px"))
+    console.print(kind_table(found["swaps"]))
+    console.print(f"{found['attempts']} seeds and {found['seconds']} s a swap")
     if recorder:
-        recorder.write("picture", recorded(found["all stages"], swaps))
+        recorder.write("picture", recorded(found, swaps))
     if output is not None:
         output.parent.mkdir(parents=True, exist_ok=True)
-        output.write_text(json.dumps({"networks": dict(networks.versions), "side": side, "rows": found}, indent=2))
+        output.write_text(json.dumps({"networks": dict(networks.versions), "side": side, "found": found}, indent=2))
 
 
 if __name__ == "__main__":

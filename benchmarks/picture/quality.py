@@ -70,9 +70,7 @@ def carried_out(
 )
 @click.option("--out", default="out/quality", show_default=True, type=click.Path(file_okay=False, path_type=Path))
 @click.option("--only", default=",".join(TABLES), show_default=True, help="Tables, separated by commas.")
-@click.option(
-    "--swaps", type=click.IntRange(1), help="Number of swaps to look at [30], and of swaps for the palette table [60]."
-)
+@click.option("--swaps", default=30, show_default=True, type=click.IntRange(1), help="Number of swaps to look at.")
 @click.option("--renders", default=20, show_default=True, type=click.IntRange(1), help="Renders of each preset.")
 @click.option("--side", type=click.IntRange(64, 8192), help="Longer side of swaps in pixels; presets keep theirs.")
 @click.option("--segmenter", help="Another network of rembg whose weights are installed.")
@@ -89,7 +87,7 @@ def main(
     alpha: tuple[Path, ...],
     out: Path,
     only: str,
-    swaps: int | None,
+    swaps: int,
     renders: int,
     side: int | None,
     segmenter: str | None,
@@ -105,9 +103,9 @@ def main(
             f"Unknown tables: {', '.join(sorted(unknown))}. Use {', '.join(TABLES)}.", param_hint="--only"
         )
     sets = photo_sets(photos, alpha)
-    wanted = default_specs(load_catalogue(), swaps or 30)
+    wanted = default_specs(load_catalogue(), swaps)
     config = Config(out, segmenter, side, looks)
-    works = listed(sets, config, chosen, wanted, swaps, renders)
+    works = listed(sets, config, chosen, wanted, renders)
     rows = run(works, config, chosen, jobs=jobs, resume=resume)
     if recorder:
         for room, found in recorded(rows):

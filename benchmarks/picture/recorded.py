@@ -7,7 +7,6 @@ from typing import Any
 import numpy as np
 
 from benchmarks.figures import Measured
-from benchmarks.picture import palette
 from benchmarks.picture.faults import FAIR, RIGHT, WRONG
 
 Rows = dict[str, dict[str, Any]]
@@ -24,10 +23,6 @@ def recorded(rows: dict[str, Rows]) -> Iterator[tuple[str, list[Measured]]]:
             yield "cutout", list(cutout_figures(cutouts, before))
         if halos:
             yield "cutout", list(halo_figures(halos, before))
-    if found.get("palette"):
-        figure = palette.figures(found["palette"])["colour"]
-        what, count = "Distance of the asked colours from the delivered file, mean over colours", len(found["palette"])
-        yield "picture", [Measured("colour-mean", what, figure["mean"], "ΔE00", count)]
 
 
 def cutout_figures(rows: list[dict[str, Any]], before: str) -> Iterator[Measured]:

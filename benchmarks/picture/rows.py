@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageOps
 
-from benchmarks.picture import mattes, palette
+from benchmarks.picture import mattes
 from benchmarks.picture.faults import PART_MASKS, WRONG_AT_BORDER, faults
 from benchmarks.picture.orders import Config, Work
 from benchmarks.picture.rivals import Rivals, cpu_seconds, cut_out, plain_cut_out, whole
@@ -23,7 +23,7 @@ from pipeline.background.paint import paint_background
 from pipeline.compositing.place import lay
 from pipeline.core.errors import PipelineError
 from pipeline.core.provenance import DIGITAL_SOURCE_TYPES
-from pipeline.core.spec import Limits, Spec
+from pipeline.core.spec import Spec
 from pipeline.core.types import Alpha, Cutout, Photo, Rgb8
 from pipeline.cutout.stance import place_cutout
 from pipeline.delivery.fidelity import Product
@@ -46,7 +46,7 @@ def measure(work: Work, config: Config, both: Rivals) -> dict[str, Any]:
     if work.spec is not None:
         spec = work.spec
         about |= {"scene": spec.scene.name, "mood": spec.mood.name, "preset": spec.preset.name}
-    kinds = {"cutout": cutout_row, "halo": halo_row, "fidelity": exact_row, "palette": palette_row}
+    kinds = {"cutout": cutout_row, "halo": halo_row, "fidelity": exact_row}
     try:
         return about | kinds.get(work.table, swap_row)(work, config, both)
     except PipelineError as error:
@@ -102,13 +102,6 @@ def exact_row(work: Work, config: Config, both: Rivals) -> dict[str, Any]:
     exact = {"largest": float(product.errors(arrived)[changed].max(initial=0)), "pixels": product.pixels}
     delivered = swap(data, work.spec, networks, limits=limits, clock=time.perf_counter)
     return {"exact": exact, "fidelity": to_json(delivered.report.fidelity)}
-
-
-def palette_row(work: Work, config: Config, both: Rivals) -> dict[str, Any]:
-    """Return the distances of the asked colours in one of the palette benchmark's swaps."""
-    ((data, spec),) = palette.orders([int(work.key)], config.side or palette.SIDE)
-    swapped = swap(data, spec, both.networks, limits=Limits(), clock=time.perf_counter)
-    return palette.swap_row(spec, to_json(swapped.report))
 
 
 def swap_row(work: Work, config: Config, both: Rivals) -> dict[str, Any]:

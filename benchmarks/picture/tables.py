@@ -31,16 +31,15 @@ class Figures:
 def tables_of(rows: dict[str, dict[str, dict[str, Any]]]) -> list[Figures]:
     """Return every table of `rows`, which are those of `benchmarks.picture.rows` by table and key."""
     tables = [*cutout_tables(rows.get("cutout", {})), *halo_tables(rows.get("halo", {}))]
-    plain, looks = (
-        [row for row in rows.get(name, {}).values() if "refused" not in row] for name in ("palette", "looks")
+    looks = [row for row in rows.get("looks", {}).values() if "refused" not in row]
+    tables += palette_tables(
+        [{"misses": [one["delta_e00"] for one in row["palette_report"]["asked"]]} for row in looks]
     )
-    seen = [{"misses": [colour["delta_e00"] for colour in row["palette_report"]["asked"]]} for row in looks]
-    tables += palette_tables(plain, "a plain product") + palette_tables(seen, "the composites below")
     # Titles begin with the table's number.
     return sorted(tables + swap_tables(rows), key=lambda table: table.title[0])
 
 
-def palette_tables(rows: list[dict[str, Any]], title: str) -> list[Figures]:
+def palette_tables(rows: list[dict[str, Any]]) -> list[Figures]:
     """Return the table of `misses` by `palette.figures`; swaps without asked colours are left out."""
     asked = [row for row in rows if row["misses"]]
     if not asked:
@@ -54,7 +53,7 @@ def palette_tables(rows: list[dict[str, Any]], title: str) -> list[Figures]:
         lines.append((group, *found, *within, f"mean ≤ {mean:.0f}, p95 ≤ {worst:.0f}", _verdict(holds)))
     headings = ("by", "mean", "p95", "worst", f"≤ {mean:.0f}", f"≤ {worst:.0f}", "bar", "")
     note = f"ΔE00 of the asked colours on the delivered files; swaps: {len(asked)}."
-    return [Figures(f"5 Palette, {title}", headings, tuple(lines), note)]
+    return [Figures("5 Palette", headings, tuple(lines), note)]
 
 
 def cutout_tables(rows: dict[str, dict[str, Any]]) -> list[Figures]:

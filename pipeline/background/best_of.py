@@ -235,13 +235,13 @@ def _candidate(
     noise: float = 1.0,
 ) -> Candidate:
     height, width = alpha.shape
-    layout = context.compose(spec if control.sketch else replace(spec, palette=()))
+    layout = context.compose(spec)
     traced = context.effects(layout) if generator.capabilities.holds else None
     lay = None if traced is None else partial(context.lay, traced, noise=noise)
-    by_light = generator.capabilities.paints == "light" and control.sketch
+    by_light = generator.capabilities.paints == "light"
 
     def painted() -> Painting:
-        made = paint(spec, layout, width, height, generator, on_step, control, lay, context.reference)
+        made = paint(spec, layout, width, height, generator, on_step, lay, context.reference)
         if by_light:
             _ = made.exposed  # kept from here on
         return made

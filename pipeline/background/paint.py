@@ -14,7 +14,6 @@ from PIL import Image
 
 from pipeline.colour.asked import asked_colours
 from pipeline.colour.names import colour_name
-from pipeline.colour.palette import ALL_STAGES, PaletteControl
 from pipeline.colour.spaces import linear_to_srgb, srgb_to_linear
 from pipeline.core.errors import ModelFailed
 from pipeline.core.networks import Capabilities, Conditions, Generator, Laid, PaintRequest, painted
@@ -60,8 +59,6 @@ class Painting:
     light: FirstLight | None = None
     #: h×w×3 sRGB in [0, 1], of the network's own size.
     picture: Rgb | None = None
-    #: As in `pipeline.light.relight.exposed`.
-    by_colour: bool = True
     #: Input of a network that holds products, and the lit drawing without the product; None where none was placed.
     laid: Laid | None = None
     drawing: Rgb | None = None
@@ -71,7 +68,7 @@ class Painting:
         """The network's light, exposed, for any size. Raises ValueError for a picture, which has no light."""
         if self.light is None:
             raise ValueError("A painting that is a picture has no light. Use picture instead.")
-        return Exposed.of(self.layout, self.light, by_colour=self.by_colour)
+        return Exposed.of(self.layout, self.light)
 
     def traced(self, width: int, height: int) -> Geometry:
         """Return the camera's view at a size; the light's own, where it has that size."""
@@ -118,7 +115,6 @@ def paint(
     height: int,
     generator: Generator,
     on_step: Callable[[float], None],
-    control: PaletteControl = ALL_STAGES,
     lay: Callable[[Rgb], Laid | None] | None = None,
     reference: Rgb8 | None = None,
 ) -> Painting:
@@ -138,18 +134,18 @@ def paint(
         # Light networks are trained on upright scenes. On ten path-traced flat lays, first light alone had a mean error
         # of 0.0057 in sRGB, and the network's correction 0.0080.
         on_step(1.0)
-        return Painting(layout, light=traced(), by_colour=control.exposure)
+        return Painting(layout, light=traced())
     if light_only:
         first, given = together(traced, lambda: conditions(layout, *small))
     else:
         first = traced()
-        given = lit_conditions(layout, first, *small, by_colour=control.exposure)
+        given = lit_conditions(layout, first, *small)
     drawing = laid = None
     if lay is not None and not light_only and able.holds:
         drawing = lit_drawing(given)
         laid = lay(drawing)
     request = PaintRequest(
-        prompt=prompt(spec, layout, able, named=control.words, held=laid is not None, guided=reference is not None),
+        prompt=prompt(spec, layout, able, held=laid is not None, guided=reference is not None),
         negative_prompt=NEGATIVE_PROMPT if laid is None else NEGATIVE_PROMPT_HELD,
         conditions=given,
         seed=spec.seed,
@@ -162,7 +158,7 @@ def paint(
         raise ModelFailed("The background network returned an image of the wrong size or with non-finite values.")
     if not light_only:
         return Painting(layout, picture=np.clip(answer, 0, 1), laid=laid, drawing=drawing)
-    return Painting(layout, light=corrected(layout, first, given, answer), by_colour=control.exposure)
+    return Painting(layout, light=corrected(layout, first, given, answer))
 
 
 def corrected(layout: Layout, first: FirstLight, given: Conditions, painted: Field) -> FirstLight:
@@ -190,14 +186,14 @@ def within_padding(stops: Field, surface: NDArray[np.uint16]) -> Field:
     return np.where((surface[at] == surface)[..., None], stops[at], stops)
 
 
-def lit_conditions(layout: Layout, first: FirstLight, width: int, height: int, *, by_colour: bool = True) -> Conditions:
+def lit_conditions(layout: Layout, first: FirstLight, width: int, height: int) -> Conditions:
     """Return the input of a network that paints pictures: the drawing, with finishes, under exposed first light.
 
     `sketch` × `light` is the picture. Glowing parts and lights out of focus are in the sketch.
     """
     geometry = trace(layout, width, height)
     surface = geometry.surface
-    light = upsample_within_surfaces(exposed(layout, first, by_colour=by_colour), first.geometry.surface, surface)
+    light = upsample_within_surfaces(exposed(layout, first), first.geometry.surface, surface)
     sheets = SheetShadows.of(layout, width, height)
     if sheets is not None:
         sheets.over(light, surface, 0)
@@ -225,14 +221,13 @@ def prompt(
     layout: Layout,
     able: Capabilities = PLAIN,
     *,
-    named: bool = True,
     held: bool = False,
     guided: bool = False,
 ) -> str:
     """Return the prompt, most important words first, because CLIP reads 77 tokens and drops the rest.
 
-    For an edit model it is an instruction about its input picture, for any other model a description. `named`: include
-    the asked colours, by name or as #rrggbb. CLIP splits #e8c7b8 into seven tokens that mean no colour. `held`: the
+    For an edit model it is an instruction about its input picture, for any other model a description. Asked
+    colours are in it by name or as #rrggbb. CLIP splits #e8c7b8 into seven tokens that mean no colour. `held`: the
     product is in the picture, so the prompt describes the whole picture. It leaves out the product itself, which the
     model might repaint. `guided`: an edit model gets a reference as its second picture.
     """
@@ -250,7 +245,7 @@ def prompt(
     if guided and able.references:
         words.append("take style, materials and mood from the second picture, copy none of its objects")
     asked = asked_colours(spec)
-    if asked.by_caller and named:
+    if asked.by_caller:
         code = " {0}" if able.reads_hex else ""
         words.append("colours " + ", ".join(dict.fromkeys(colour_name(one) + code.format(one) for one in asked.hex)))
     words += [spec.mood.prompt, f"light from the {'left' if layout.light_side < 0 else 'right'}"]

@@ -109,7 +109,7 @@ def pinned(
         if data is None:
             return None
         background, seed, tried = unpacked(data)
-        layout = context.compose(replace(spec, seed=seed, palette=spec.palette if control.sketch else ()))
+        layout = context.compose(replace(spec, seed=seed))
         return Pinned(layout, background, seed, tried, "cached")
 
     found = cached()

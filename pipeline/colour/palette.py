@@ -35,14 +35,8 @@ WORST_BAR = 10.0
 
 @dataclass(frozen=True)
 class PaletteControl:
-    """Switches for the stages that act for the asked colours; False turns a stage off."""
+    """What a background takes on for the asked colours, once it is painted."""
 
-    #: The prompt names them.
-    words: bool = True
-    #: The layout uses them; otherwise the scene's own colours.
-    sketch: bool = True
-    #: Each colour's light has its own exposure; otherwise one gain for the whole picture.
-    exposure: bool = True
     #: The finished background is shifted towards them.
     transfer: bool = True
     #: Number of further seeds to try while the background misses the limits, or shows too little of a colour.

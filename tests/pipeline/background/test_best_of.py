@@ -163,24 +163,6 @@ def test_the_search_is_judged_small_and_delivered_large(kind: str) -> None:
     assert large == pytest.approx(misses(found)[0], abs=1.0)
 
 
-def test_without_the_sketch_the_scene_keeps_its_own_colours() -> None:
-    asked = spec("podium", palette=("#3030d0",))
-    off = PaletteControl(sketch=False, transfer=False, retries=0)
-    own = selected(spec("podium"), Darkener(), control=off)
-    found = selected(asked, Darkener(), control=off)
-    np.testing.assert_array_equal(found.background, own.background)
-    assert misses(found)[0] > 20
-
-
-def test_the_prompt_names_the_colours_unless_words_are_switched_off() -> None:
-    asked = spec("podium", palette=("#2f5d50",))
-    silent, plain = Painter((0.2, 0.4, 0.3)), Painter((0.2, 0.4, 0.3))
-    selected(asked, silent, control=PaletteControl(words=False, retries=0))
-    selected(asked, plain, control=PaletteControl(retries=0))
-    assert "dark slate gray" in plain.given[0].prompt
-    assert "dark slate gray" not in silent.given[0].prompt
-
-
 def test_the_transfer_corrects_later_changes_unless_it_is_switched_off() -> None:
     def bluer(picture: np.ndarray) -> np.ndarray:
         return picture * np.array([0.9, 0.93, 1], np.float32)
