@@ -33,6 +33,7 @@ from benchmarks.figures import (
 )
 from scripts.docs.figures import PLOTS, SECTIONS, page, plots, value_of
 from service.cli.main import main
+from tests.test_documents import DOCUMENTS, text_of
 
 FIGURES = {figure.id: figure for figures in load_all().values() for figure in figures}
 LINK = re.compile(r"\[([^\]]*)\]\([^)\s]*figures\.md#([\w-]+)\)")
@@ -48,13 +49,6 @@ ROW = Figure(
     machine="two cores",
     tuned_on=NOT_TUNED,
 )
-
-
-def documents() -> list[Path]:
-    """Every Markdown file of the repository."""
-    listed = ["git", "-C", str(ROOT), "ls-files", "--cached", "--others", "--exclude-standard", "*.md"]
-    done = subprocess.run(listed, check=True, capture_output=True, text=True)
-    return [path for name in done.stdout.splitlines() if (path := ROOT / name).is_file()]
 
 
 @pytest.mark.parametrize("figure", [one for one in FIGURES.values() if not one.by_hand], ids=lambda one: one.id)
@@ -261,11 +255,11 @@ def test_a_quoted_number_is_compared_as_it_is_rounded(text: str, value: float, a
 
 def test_every_quoted_figure_has_a_row_that_agrees() -> None:
     wrong = []
-    for path in documents():
-        for text, figure_id in LINK.findall(path.read_text("utf-8")):
+    for document in DOCUMENTS:
+        for text, figure_id in LINK.findall(text_of(document)):
             figure = FIGURES.get(figure_id)
             if figure is None:
-                wrong.append(f"{path.relative_to(ROOT)}: no figure {figure_id}")
+                wrong.append(f"{document}: no figure {figure_id}")
             elif not agrees(text, figure.value):
-                wrong.append(f"{path.relative_to(ROOT)}: {text!r}, but {figure_id} is {value_of(figure)}")
+                wrong.append(f"{document}: {text!r}, but {figure_id} is {value_of(figure)}")
     assert wrong == []

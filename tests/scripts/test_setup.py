@@ -5,7 +5,6 @@ import os
 import shutil
 import subprocess
 import sys
-import tomllib
 from pathlib import Path
 
 import pytest
@@ -159,11 +158,6 @@ def test_a_wheel_other_than_the_locked_one_is_not_installed(tmp_path: Path) -> N
     assert "Hash mismatch" in install(lock).stderr
     done = install((ROOT / "requirements.lock").read_text())
     assert not done.returncode, done.stderr
-
-
-def test_the_image_is_labelled_with_the_packages_version() -> None:
-    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
-    assert f"\nARG VERSION={project['version']} " in (ROOT / "Dockerfile.cuda").read_text()
 
 
 def test_base_images_are_pinned_to_their_registries_digests(tmp_path: Path) -> None:
