@@ -1,6 +1,6 @@
 """Measure the camera's elevation on labelled photos, and teach it.
 
-    python -m scripts.viewpoint.elevation PHOTOS [--plot FILE.png] [--teach RENDERS --features FOLDER]
+    python -m scripts.viewpoint.elevation PHOTOS [--teach RENDERS --features FOLDER]
 
 PHOTOS has the folders that `elevations.toml` names: clones, the merchants' photos, [shared] and ECSSD with its masks.
 The half of the labels that taught nothing is measured. It takes some seconds a photo, as the product is cut out as in
@@ -21,7 +21,6 @@ from time import perf_counter
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, ImageDraw, ImageFont
 from safetensors.numpy import load_file, save_file
 
 from benchmarks.figures import Measured, add_record_option, recorder_of
@@ -113,24 +112,6 @@ def standing(x: Array, degrees: Array, photos: list[Labelled], features: Array) 
     return np.asarray(column / RIGHT_ANGLE)
 
 
-def draw(labels: Array, before: Array, after: Array, path: Path) -> None:
-    """Write a plot: the label to the right, the answers upwards, in degrees."""
-    picture, font = Image.new("RGB", (1100, 560), "white"), ImageFont.load_default(15)
-    pen = ImageDraw.Draw(picture)
-    for left, answers, title in ((60, before, "before"), (600, after, "after")):
-        pen.rectangle([left, 50, left + 450, 500], outline="#222222")
-        pen.line([left, 500, left + 450, 50], "#2c8a4b", 2)
-        error = float(np.abs(answers - labels).mean())
-        pen.text((left, 40), f"{title}: mean error {error:.1f} degrees", "#222222", font, anchor="ls")
-        for tick in range(0, 91, 15):
-            pen.text((left + 5 * tick, 506), f"{tick}", "#222222", font, anchor="ma")
-            pen.text((left - 6, 500 - 5 * tick), f"{tick}", "#222222", font, anchor="rm")
-        for x, y in zip(left + 5 * labels, 500 - 5 * answers, strict=True):
-            pen.ellipse([x - 4, y - 4, x + 4, y + 4], outline="#c8642a", width=2)
-    pen.text((550, 545), "elevation by eye (right) and by the network (up), degrees", "#222222", font, anchor="mm")
-    picture.save(path)
-
-
 def report(sources: NDArray[np.str_], labels: Array, before: Array, after: Array) -> Iterator[Measured]:
     """Print the errors before and after, and yield the figures."""
     for of in ("all", *dict.fromkeys(sources)):
@@ -148,7 +129,6 @@ def main() -> None:
     """Measure the shipped head on the photos that taught nothing."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("photos", type=Path)
-    parser.add_argument("--plot", type=Path)
     parser.add_argument("--teach", type=Path, metavar="RENDERS")
     parser.add_argument("--features", type=Path, help="folder that caches the features")
     add_record_option(parser)
@@ -174,8 +154,6 @@ def main() -> None:
     found = list(report(sources, labels, before, after))
     if recorder:
         recorder.write("placement", found)
-    if given.plot:
-        draw(labels, before, after, given.plot)
 
 
 if __name__ == "__main__":
