@@ -56,6 +56,8 @@ class Known:
     moods: tuple[str, ...] = ()
     #: Its size relative to other props.
     size: float = 1.0
+    #: Its chance relative to other props.
+    often: int = 1
 
 
 @cache
@@ -69,10 +71,11 @@ def known() -> dict[str, Known]:
 
 
 def pool(kind: SceneKind, mood: Mood) -> list[str]:
-    """Return the names of the props that suit a kind of scene and a mood, or the mood's own list where it has one."""
+    """Return the props that suit a kind of scene and a mood, or the mood's own list, each as often as its chance."""
     return [
         name
         for name, one in known().items()
+        for _ in range(one.often)
         if kind in one.scenes and (one.family in mood.props if mood.props else not one.moods or mood.name in one.moods)
     ]
 

@@ -11,13 +11,15 @@ from pipeline.geometry.heightfields import Dunes
 from pipeline.geometry.panels import Panel
 from pipeline.geometry.solids import Ball, Block, Drum, Solid
 from pipeline.scene.layout import FOCAL, Layout, Part, Role
-from pipeline.scene.props import BODIED, SATIN, Prop, PropPart, prop, shows, tints
+from pipeline.scene.props import BODIED, SATIN, Prop, PropPart, known, prop, shows, tints
 
 #: Minimum share of the picture of an asked colour's prop; below 2 % it would not look like one of the picture's
 #: colours.
 MIN_AREA = 0.04
 #: Factor that enlarges the prop of an asked colour.
 ROOMY = 1.6
+#: Room around the product in the picture, in canvas heights: a prop that touches its outline looks like a part of it.
+APART = 0.03
 #: More props than any scene has.
 ALL = 99
 #: Left, bottom, right, top in the picture's plane at the product, in canvas heights.
@@ -224,7 +226,7 @@ class Staging:
         name = bodied[int(rng.integers(len(bodied)))] if bodied and not self._plan.metallic(slot) else None
         area = MIN_AREA * self._layout.aspect * (float(rng.uniform(1.0, 1.5)) if asked else 0.45 if small else 0.7)
         if asked and name is not None:
-            area *= ROOMY / max(shows(name, *mine), BODIED)
+            area *= ROOMY / max(shows(name, *mine), BODIED) / min(known()[name].size, 1.0)
         best: tuple[float, float, float, Prop | None] | None = None
         eye = self._layout.eye
         # One shape is drawn. Only its boxes are tried in each place; the whole prop is made for the chosen place alone.
@@ -257,7 +259,7 @@ class Staging:
             covers = area * ((FOCAL - z) / FOCAL) ** 2
             made = prop(name, (x, self._floor(x, z), z), covers, np.random.default_rng(shape), eye)
         if name in self._things and not natural:
-            self._things.remove(name)
+            self._things = [one for one in self._things if one != name]
         slots = tints(self._plan, slot, self._tone(slot))
         for part in made.parts:
             own = slots[part.tint]
@@ -295,10 +297,10 @@ class Staging:
         size = max((seen[2] - seen[0]) * (seen[3] - seen[1]), 1e-6)
         left, right = -self._layout.foot[0], self._layout.aspect - self._layout.foot[0]
         inside = _overlap(seen, (left, seen[1], right, seen[3])) / size
-        product = (-self._wide / 2, 0.0, self._wide / 2, self._tall)
+        product = (-self._wide / 2 - APART, 0.0, self._wide / 2 + APART, self._tall + APART)
         cost = 2.5 * _overlap(seen, product) / size + 6 * max(0.0, 0.97 - inside) * (1.5 if asked else 1.0)
         if self._copy is not None:
-            cost += 40 * _overlap(seen, self._copy) / size
+            cost += 200 * _overlap(seen, self._copy) / size
         for other in self._seen:
             smaller = min(size, (other[2] - other[0]) * (other[3] - other[1]))
             cost += 1.2 * _overlap(seen, other) / max(smaller, 1e-6)

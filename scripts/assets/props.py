@@ -274,18 +274,6 @@ def jug(rng: Rng) -> list[Piece]:
     return [body, tube(ring, np.linspace(0.03, 0.035, 30), "own", paint)]
 
 
-def plates(rng: Rng) -> list[Piece]:
-    """Plates on top of each other, a small bowl on them."""
-    out = list[Piece]()
-    for k in range(3):
-        r = 0.5 - 0.03 * k
-        line = [(0, 0), (0.55 * r, 0), (0.6 * r, 0.012), (0.85 * r, 0.035), (r, 0.07), (0.99 * r, 0.082),
-                (0.84 * r, 0.05), (0.6 * r, 0.03), (0, 0.028)]  # fmt: skip
-        out.append(lathe(line, ("own", "other", "own")[k], speckled(0.04, 50, 14 + k)).moved((0.008 * k, 0.037 * k, 0)))
-    small = _cup(0.26, 0.2, "own", 17, False)
-    return out + [piece.moved((0.0, 0.1, 0.0)) for piece in small]
-
-
 def bowl(rng: Rng) -> list[Piece]:
     """An empty bowl beside a small one."""
     out = [lathe([(0, 0), (0.2, 0), (0.23, 0.03), (0.38, 0.13), (0.46, 0.3), (0.47, 0.4), (0.46, 0.41), (0.44, 0.38),
@@ -412,38 +400,6 @@ def _pot(tint: str, seed: int) -> list[Piece]:
     return [body, earth]
 
 
-def _monstera_leaf(foot: Array, way: Array, up: Array, size: float, number: int) -> list[Piece]:
-    """A split leaf: lobes along a rib, on both sides."""
-    paint, out = _leafy((0.85, 1.0, 0.75), rib=0.25), list[Piece]()
-    way = way / np.linalg.norm(way)
-    side = np.cross(way, up)
-    side /= np.linalg.norm(side)
-    out.append(leaf(foot, way, up, size, 0.27, paint, number=number, bend=0.5, fold=0.1,
-                    outline=lambda t: np.sqrt(np.clip(t * 4, 0, 1)) * (1 - t) ** 0.5 + 0.02))  # fmt: skip
-    for _k, t in enumerate(np.linspace(0.03, 0.8, 6)):
-        at = foot + t * size * way * 0.96 - [0, 0.5 * 0.5 * t * t * size * up[1] * 0.6, 0]
-        for sign in (-1.0, 1.0):
-            go = way * (0.15 + 0.9 * t) + sign * side
-            out.append(leaf(at, go, up, size * (0.62 - 0.25 * abs(t - 0.3)), 0.17, paint, number=number, bend=0.45,
-                            fold=0.05, outline=lambda s: np.clip(1.6 - s, 0, 1) * np.sqrt(np.clip((1 - s) * 3, 0, 1))
-                            * np.clip(0.6 + s, 0, 1)))  # fmt: skip
-    return out
-
-
-def monstera(rng: Rng) -> list[Piece]:
-    """A pot with a monstera."""
-    out, bark = _pot("own", 46), even(0.8, 1.0, 0.7)
-    for k, (x, y, z) in enumerate(((-0.5, 0.7, 0.15), (0.45, 0.85, 0.1), (0.0, 1.1, -0.1), (-0.15, 0.5, 0.5),
-                                    (0.55, 0.45, 0.3), (-0.6, 0.35, -0.1))):  # fmt: skip
-        tip = np.array([x, 0.4 + y * 0.75, z])
-        line = smooth_line(np.array([[0.08 * x, 0.42, 0.08 * z], [0.45 * x, 0.4 + 0.5 * y, 0.45 * z], tip]), 20)
-        out.append(tube(line, 0.011, "leaf", bark))
-        way = np.array([1.1 * x, 0.1, z + 0.35])
-        up = np.array([-0.2 * x, 0.75, 0.75])
-        out += _monstera_leaf(tip, way, up, rng.uniform(0.42, 0.55), 10 * k)
-    return out
-
-
 def _frond(rng: Rng, line: Array, size: float, paint: Paint, number: int, up: Array) -> list[Piece]:
     """A fern's frond: leaflets in pairs along a line, shorter towards its tip."""
     out = [tube(line, np.linspace(0.008, 0.002, len(line)), "leaf", even(0.8, 0.8, 0.5))]
@@ -505,17 +461,6 @@ def pebbles(rng: Rng) -> list[Piece]:
     return out
 
 
-def slate(rng: Rng) -> list[Piece]:
-    """Broken flat stones on top of each other."""
-    out, y = list[Piece](), 0.0
-    for k, (size, high) in enumerate(((0.5, 0.16), (0.42, 0.12), (0.34, 0.14))):
-        one = blob((size, high, 0.75 * size), "stone", _river(70 + k, (0.9, 1.1, 0.95)[k]), bumps=0.12, scale=1.4,
-                   seed=70 + k, power=4.0, relief=lambda p: 0.004 * noise(p * [1, 3, 1], 8, 3, 71))  # fmt: skip
-        out.append(one.moved((rng.normal(0, 0.03), y, rng.normal(0, 0.02)), about(rng.uniform(-0.5, 0.5))))
-        y += 0.95 * one.points[:, 1].max()
-    return out
-
-
 def _fold(half: tuple[float, float], high: float, tint: str, seed: int, count: int) -> list[Piece]:
     """A folded cloth: layers with a round fold in front, a little uneven."""
     rng, out = np.random.default_rng(seed), list[Piece]()
@@ -546,82 +491,6 @@ def cloth(rng: Rng) -> list[Piece]:
     """Two folded cloths on top of each other."""
     low = _fold((0.48, 0.34), 0.16, "own", 80, 3)
     return low + [piece.moved((0.02, 0.155, 0), about(0.05)) for piece in _fold((0.43, 0.3), 0.1, "other", 84, 2)]
-
-
-def towels(rng: Rng) -> list[Piece]:
-    """Rolled towels: two below, one on top."""
-
-    def roll(seed: int, tint: str) -> Piece:
-        turn = np.linspace(0, 2 * np.pi, 140, endpoint=False)
-        xs = np.concatenate([[-0.4], np.linspace(-0.4, 0.4, 50), [0.4]])
-        r = np.full(len(xs), 0.17)
-        r[[0, -1]] = 0.003
-        lip = 1 + 0.06 * np.exp(-(((turn - 2.2) % (2 * np.pi)) / 0.25))
-        points = np.stack(np.broadcast_arrays(xs[:, None], 0.17 + r[:, None] * lip * np.sin(turn),
-                                              r[:, None] * lip * np.cos(turn)), -1)  # fmt: skip
-
-        def paint(at: Array, own: Array) -> Array:
-            away = np.hypot(at[:, 1] - 0.17, at[:, 2])
-            end = np.abs(at[:, 0]) > 0.398
-            layers = 0.35 * np.sin(away * 190 + np.arctan2(at[:, 1] - 0.17, at[:, 2])) * end
-            return np.asarray(np.exp(0.05 * noise(at, 120, 2, seed) + layers - 0.15 * end)[:, None] * np.ones(3))
-
-        return Piece(*sheet(points, np.zeros_like(points), ring=True), tint, paint,
-                     lambda p: 0.006 * noise(p, 7, 2, seed) + 0.0012 * noise(p, 130, 1, seed))  # fmt: skip
-
-    one, two, three = roll(86, "own"), roll(87, "own"), roll(88, "other")
-    yaw = 0.95
-    return [one.moved((0, 0, -0.18)).moved(turn=about(yaw)), two.moved((0.02, 0, 0.18)).moved(turn=about(yaw)),
-            three.moved((0.03, 0.29, 0)).moved(turn=about(yaw))]  # fmt: skip
-
-
-def _wood(seed: int, base: tuple[float, float, float] | None = None) -> Paint:
-    """Return wood cut along x: rings around a pith below the piece."""
-
-    def paint(at: Array, own: Array) -> Array:
-        y, z = at[:, 1] + 0.35, at[:, 2] + 0.1
-        r = np.hypot(y, z) + 0.015 * noise(at * [0.4, 1, 1], 4, 3, seed)
-        ring = (r * 34) % 1
-        tone = 0.16 * (ring**2 - 0.33) + 0.05 * noise(at * [1.5, 25, 25], 3, 2, seed)
-        return np.asarray(np.exp(-tone[:, None] * [0.8, 1.0, 1.25]))
-
-    return paint
-
-
-def wood_slices(rng: Rng) -> list[Piece]:
-    """Slices of a branch with bark, on top of each other."""
-
-    def slice_(radius: float, high: float, seed: int) -> Piece:
-        def rough(angle: Array, y: Array) -> Array:
-            at = np.stack([np.sin(angle), np.cos(angle), 0 * y], -1).reshape(-1, 3)
-            return np.asarray(1 + 0.07 * noise(at, 1.1, 2, seed).reshape(y.shape))
-
-        def paint(at: Array, own: Array) -> Array:
-            r = np.hypot(at[:, 0], at[:, 2]) / radius + 0.03 * noise(at, 4, 3, seed)
-            rim = np.clip((r - 0.9) * 30, 0, 1)[:, None]
-            ring = 0.12 * ((r * 13) % 1) ** 2 + 0.1 * noise(at, 30, 2, seed)
-            crack = np.exp(-(((np.arctan2(at[:, 0], at[:, 2]) - 1) / 0.02) ** 2)) * np.clip(r, 0, 1)
-            cut = np.exp(-(ring + 0.5 * crack)[:, None] * [0.8, 1, 1.25]) * 1.25
-            side = (at[:, 1] < high - 0.012)[:, None] & (r > 0.8)[:, None]
-            bark = np.array([0.42, 0.36, 0.32]) * np.exp(0.45 * noise(at * [1, 0.4, 1], 22, 3, seed))[:, None]
-            return np.asarray(np.where(side, bark, cut + rim * (bark - cut)))
-
-        line = [(0, 0), (radius, 0), (radius * 1.01, high), (0, high)]
-        return lathe(
-            line, "wood", paint, soft=False, round_=rough,
-            relief=lambda p: 0.012 * noise(p * [1, 0.5, 1], 26, 3, seed) * (p[:, 1] < high - 0.01),
-        )  # fmt: skip
-
-    return [slice_(0.48, 0.1, 90), slice_(0.36, 0.11, 91).moved((0.04, 0.1, 0.02), about(1.0)),
-            slice_(0.22, 0.09, 92).moved((-0.03, 0.21, 0.0), about(2.2))]  # fmt: skip
-
-
-def board(rng: Rng) -> list[Piece]:
-    """A cutting board with a cloth on it and a lemon."""
-    wood = slab((0.55, 0.3), 0.05, "wood", _wood(97), soft=0.02)
-    folded = [piece.moved((-0.14, 0.05, 0.0), about(0.2)) for piece in _fold((0.24, 0.2), 0.07, "own", 98, 2)]
-    fruit = _laid(_lemon(99, 0.12), 0.4, (0.32, 0.05, 0.08))
-    return [wood, *folded, fruit]
 
 
 def candles(rng: Rng) -> list[Piece]:
@@ -694,16 +563,6 @@ def basket_eggs(rng: Rng) -> list[Piece]:
     return out
 
 
-def tray(rng: Rng) -> list[Piece]:
-    """A round tray with a small vase and a stone."""
-    out = [lathe([(0, 0), (0.52, 0), (0.54, 0.02), (0.54, 0.07), (0.525, 0.075), (0.51, 0.07), (0.505, 0.03),
-                  (0, 0.025)], "own", mottled(0.03, 6, 120), soft=False)]  # fmt: skip
-    out.append(_stone(rng, 0.15, 0.5, 121).moved((0.22, 0.025, 0.18)))
-    vase = [(0, 0), (0.1, 0), (0.15, 0.08), (0.14, 0.2), (0.06, 0.28), (0.05, 0.33), (0.06, 0.35), (0.035, 0.32),
-            (0, 0.2)]  # fmt: skip
-    return [*out, lathe(vase, "other", speckled(0.04, 80, 122)).moved((-0.18, 0.025, -0.05))]
-
-
 def sprig_eucalyptus(rng: Rng) -> list[Piece]:
     """A branch of eucalyptus that lies."""
     return [piece.moved(turn=about(0, np.pi / 2, 0.0)) for piece in _branch(
@@ -737,9 +596,8 @@ def pampas(rng: Rng) -> list[Piece]:
 PROPS: Mapping[str, Model] = MappingProxyType({
     model.__name__: model
     for model in (
-        vase_eucalyptus, vase_olive, vase_pampas, monstera, fern, amphora, vases, jug, stone_stack, pebbles, slate,
-        bowl, bowl_lemons, cup, cups_stacked, plates, books, books_and_cup, cloth, towels, lemons, oranges,
-        pears, wood_slices, board, candles, candlesticks, basket, basket_eggs, tray,
-        sprig_eucalyptus, sprig_olive, fern_frond, pampas,
+        vase_eucalyptus, vase_olive, vase_pampas, fern, amphora, vases, jug, stone_stack, pebbles, bowl,
+        bowl_lemons, cup, cups_stacked, books, books_and_cup, cloth, lemons, oranges, pears, candles,
+        candlesticks, basket, basket_eggs, sprig_eucalyptus, sprig_olive, fern_frond, pampas,
     )
 })  # fmt: skip

@@ -31,6 +31,8 @@ _ZERO, _ONE, _INF = np.float32(0), np.float32(1), np.float32(np.inf)
 _NEAR = np.float32(1e-3)
 _NO_FACE = np.int32(0)
 _HALF = np.float32(0.5)
+#: Depth by which a place that no tint has half of lies behind one that has.
+_TOUCH = np.float32(1e-4)
 #: Cycles per canvas height, and per unit of direction, of the pseudo-random offset of a ray; any large numbers.
 _MIX = (
     np.float32(1157.3),
@@ -342,6 +344,12 @@ def _of_tint(value: F, tint: F) -> F:
 
 
 @inlined
+def _mean(u: F, v: F, a: F, b: F, c: F, d: F) -> F:
+    above = (_ONE - u) * a + u * b
+    return above + v * ((_ONE - u) * c + u * d - above)
+
+
+@inlined
 def meet_card(shapes: Shapes, p: Numbers, ox: F, oy: F, oz: F, dx: F, dy: F, dz: F) -> Meeting:
     """Intersect a camera's ray with the places of one tint in the picture of a prop, at the prop's own depth.
 
@@ -363,14 +371,19 @@ def meet_card(shapes: Shapes, p: Numbers, ox: F, oy: F, oz: F, dx: F, dy: F, dz:
     u = column - np.float32(c)
     v = row - np.float32(r)
     r += np.int64(p[22])
-    one = (_ONE - u) * _of_tint(shapes.image[r, c], p[4]) + u * _of_tint(shapes.image[r, c + 1], p[4])
-    two = (_ONE - u) * _of_tint(shapes.image[r + 1, c], p[4]) + u * _of_tint(shapes.image[r + 1, c + 1], p[4])
-    t += shapes.image[r, c + half] * p[5] / dz
+    a, b, d, e = shapes.image[r, c], shapes.image[r, c + 1], shapes.image[r + 1, c], shapes.image[r + 1, c + 1]
+    whole = _mean(u, v, a - np.floor(a), b - np.floor(b), d - np.floor(d), e - np.floor(e))
+    mine = _mean(u, v, _of_tint(a, p[4]), _of_tint(b, p[4]), _of_tint(d, p[4]), _of_tint(e, p[4]))
+    nearest = (e if u > _HALF else d) if v > _HALF else (b if u > _HALF else a)
+    # Where thin tints meet, none has half of a place: it is the nearest pixel's, but a tint that has half comes first.
+    most = mine > _HALF * whole
+    inside &= (whole > _HALF) & (most | (_of_tint(nearest, p[4]) > _ZERO))
+    t += shapes.image[r, c + half] * p[5] / dz + (_ZERO if most else _TOUCH)
     # Seen from a little higher or lower than baked, its foot would be under the ground.
     ground = (p[6] - oy) / dy if dy < _ZERO else _INF
     ground -= _NEAR + _NEAR
     t = t if t < ground else ground
-    return (t if inside & (one + v * (two - one) > _HALF) else _INF), _NO_FACE
+    return (t if inside else _INF), _NO_FACE
 
 
 @inlined

@@ -38,7 +38,7 @@ def test_the_room_for_copy_shows_one_surface(kind: SceneKind, space: CopySpaceWo
 
 
 def test_without_an_order_for_copy_things_are_there() -> None:
-    found = [crowded(composed(kind, "right", 1, kept=False)) for kind in ("podium", "tabletop", "flatlay")]
+    found = [crowded(composed(kind, "right", 2, kept=False)) for kind in ("podium", "tabletop", "flatlay")]
     assert min(found) > 0.01
 
 
