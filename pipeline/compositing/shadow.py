@@ -136,17 +136,24 @@ def blocked_share(layout: Layout, width: int, height: int, caster: Caster, aroun
     on glowing parts. No light bounces off the caster, and parts reflect less by the direct light that it blocks.
     """
     geometry = trace(layout, width, height)
-    lights = LightTracer(layout, geometry, caster, around)
-    direct = lights.direct()
+    tracer = LightTracer.of(geometry, caster, around)
     # Luminance that a ray of the dome meets, with all light and with the light past the caster; last, the open dome.
     fill = (layout.rig.fill * layout.rig.fill_tint)[None]
-    send = np.stack([np.concatenate([lights.given_back(field), fill]) @ LUMINANCE for field in direct])
-    dome = lights.shared(lights.dome(send.astype(np.float32), kept=1, count=DOME_SAMPLES))
-    light, remaining = direct @ LUMINANCE + dome
-    share = np.where(lights.receives_light, 1 - remaining / np.maximum(light, 1e-4), 0)
-    # Shared once more: enlarged, the steps between places that share their samples would show as cells.
-    share = lights.shared(np.clip(share, 0, 1).astype(np.float32)[None])[0]
-    return geometry, share
+    luminance, coarsest = LUMINANCE.astype(np.float32), tracer.coarsest
+    back = (coarsest.given_back(coarsest.coloured(some)) for some in np.split(coarsest.direct(), 2))
+    send = np.stack([np.concatenate([some, fill]) @ LUMINANCE for some in back]).astype(np.float32)
+
+    def blocked(lights: LightTracer) -> Field:
+        dome = lights.dome(send, kept=1, count=DOME_SAMPLES)
+        light, remaining = (
+            np.tensordot(luminance, lights.coloured(some), 1) + fallen
+            for some, fallen in zip(np.split(lights.direct(), 2), dome, strict=True)
+        )
+        share = np.where(lights.receives_light, 1 - remaining / np.maximum(light, np.float32(1e-4)), 0)
+        # Shared once more: enlarged, the steps between places that share their samples would show as cells.
+        return lights.shared(np.clip(share, 0, 1).astype(np.float32)[None])
+
+    return geometry, tracer.spared(blocked, lambda share: (share[0], 1 - share[0]))[0]
 
 
 def _occlude(blocked: Field, occlusion: Field) -> None:

@@ -9,11 +9,17 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.ndimage import maximum_filter
 
 from pipeline.core.parallel import by_rows
 from pipeline.geometry.ray import Field
+from pipeline.kernels.image.resampling import columns_between, enlarge
 from pipeline.kernels.image.surfaces import even_cells, pixels_of, touching, upsample, upsample_at
 from pipeline.kernels.tracing.rays import FACES
+
+#: Light is smooth where it bends, between three neighbours, by less than the share STEADY of all light there and of
+#: DARK of the mean.
+STEADY, DARK = 0.02, 0.1
 
 
 @dataclass(frozen=True)
@@ -100,3 +106,39 @@ def upsample_within_surfaces(
     `others` is as in `Upsampling`.
     """
     return Upsampling.of(values, low, others).over(high)
+
+
+def _bent(shown: Field, beside: Field) -> NDArray[np.bool_]:
+    """Return h×w: where light bends between three neighbours by more than a share of all light there, `beside`."""
+    allowed = STEADY * (beside + DARK * beside.mean())
+    bent = np.zeros(shown.shape, np.bool_)
+    bent[1:-1] = np.abs(shown[2:] - 2 * shown[1:-1] + shown[:-2]) > allowed[1:-1]
+    bent[:, 1:-1] |= np.abs(shown[:, 2:] - 2 * shown[:, 1:-1] + shown[:, :-2]) > allowed[:, 1:-1]
+    return bent
+
+
+def enlarged(
+    rough: Field, shown: Field, beside: Field, low: NDArray[np.uint16], high: NDArray[np.uint16]
+) -> tuple[Field, NDArray[np.uint8]]:
+    """Return C×h×w on surfaces `low` enlarged to those of `high`, C×H×W, and H×W marks of where that is not enough.
+
+    Marks are 2 where light is to be traced, 1 around and 0 elsewhere: at edges of surfaces, and where the light
+    `shown`, h×w, bends by more than a share of all light there, `beside`.
+    """
+    (tall, wide), (height, width) = high.shape, low.shape
+    out, marks = np.empty((len(rough), tall, wide), np.float32), np.empty(high.shape, np.uint8)
+    upper, left = columns_between(height, tall)[0], columns_between(width, wide)[0]
+    bent = _bent(shown, beside)
+    # Also where a cell's corners and its pixels don't show one surface.
+    rows, columns = np.nonzero(even_cells(low)[np.ix_(upper, left)] != high)
+    bent[upper[rows], left[columns]] = True
+    near = maximum_filter(bent.astype(np.uint8), 3)
+    near += maximum_filter(near, 3)
+
+    def work(top: int, bottom: int) -> None:
+        for channel, to in zip(rough, out, strict=True):
+            enlarge(channel[..., None], tall, top, to[top:bottom, :, None])
+        pixels_of(near, tall, top, marks[top:bottom])
+
+    by_rows(tall, work)
+    return out, marks

@@ -4,11 +4,14 @@ Source: Keller and Heidrich, EGWR 2001.
 """
 
 import numpy as np
+from numpy.typing import NDArray
 
 from pipeline.kernels.jit import inlined, kernel
 from pipeline.kernels.tracing.rays import F, Field, Ints, Surfaces
 
 _ZERO, _ONE = np.float32(0), np.float32(1)
+#: Pixels of a row that are shared or skipped together.
+_RUN = 32
 
 
 @inlined
@@ -67,39 +70,48 @@ def share_picked(place: Ints, wide: int, surface: Surfaces, normal: Field, field
 
 
 @kernel
-def share(top: int, bottom: int, surface: Surfaces, normal: Field, field: Field, out: Field) -> None:
+def share(
+    top: int, bottom: int, lit: NDArray[np.bool_], surface: Surfaces, normal: Field, field: Field, out: Field
+) -> None:
     """Filter C×H×W `field` of interleaved samples: 3×3 means over pixels of one surface that face the same way.
 
-    Filters the rows `top` to `bottom`; `normal` are 3×H×W unit normals.
+    Filters the rows `top` to `bottom`, except runs of _RUN pixels without one that is `lit`, H×W. `normal` are 3×H×W
+    unit normals.
     """
     channels, height, width = field.shape
     weight, count = np.empty(width, np.float32), np.empty(width, np.float32)
     for i in range(top, bottom):
-        for j in range(width):
-            count[j] = _ZERO
-        for c in range(channels):
-            for j in range(width):
-                out[c, i, j] = _ZERO
-        for dy in range(-1, 2):
-            # Beyond the frame, use the row a pattern's period further in: a repeated row would show as a border.
-            y = i + dy
-            y = min(y + 3, height - 1) if y < 0 else (max(y - 3, 0) if y >= height else y)
-            for dx in range(-1, 2):
-                a, b = max(0, -dx), min(width, width - dx)
-                end = 0 if dx < 0 else width - 1
-                beyond = min(2, width - 1) if dx < 0 else max(width - 3, 0)
-                for j in range(a, b):
-                    weight[j] = _alike(surface, normal, i, j, y, j + dx)
-                if dx != 0:
-                    weight[end] = _alike(surface, normal, i, end, y, beyond)
-                for j in range(width):
-                    count[j] += weight[j]
-                for c in range(channels):
-                    to, row = out[c, i], field[c, y]
+        for first in range(0, width, _RUN):
+            last, some = min(first + _RUN, width), False
+            for j in range(first, last):
+                some |= lit[i, j]
+                count[j] = _ZERO
+            if not some:
+                continue
+            for c in range(channels):
+                for j in range(first, last):
+                    out[c, i, j] = _ZERO
+            for dy in range(-1, 2):
+                # Beyond the frame, use the row a pattern's period further in: a repeated row would show as a border.
+                y = i + dy
+                y = min(y + 3, height - 1) if y < 0 else (max(y - 3, 0) if y >= height else y)
+                for dx in range(-1, 2):
+                    a, b = max(first, -dx), min(last, width - dx)
+                    end = 0 if dx < 0 else width - 1
+                    beyond = min(2, width - 1) if dx < 0 else max(width - 3, 0)
+                    ends = (dx != 0) & (first <= end) & (end < last)
                     for j in range(a, b):
-                        to[j] += weight[j] * row[j + dx]
-                    if dx != 0:
-                        to[end] += weight[end] * row[beyond]
-        for c in range(channels):
-            for j in range(width):
-                out[c, i, j] /= count[j]
+                        weight[j] = _alike(surface, normal, i, j, y, j + dx)
+                    if ends:
+                        weight[end] = _alike(surface, normal, i, end, y, beyond)
+                    for j in range(first, last):
+                        count[j] += weight[j]
+                    for c in range(channels):
+                        to, row = out[c, i], field[c, y]
+                        for j in range(a, b):
+                            to[j] += weight[j] * row[j + dx]
+                        if ends:
+                            to[end] += weight[end] * row[beyond]
+            for c in range(channels):
+                for j in range(first, last):
+                    out[c, i, j] /= count[j]

@@ -21,8 +21,8 @@ _OFF, _ABOVE = np.float32(5e-4), np.float32(0.004)
 #: Rays to tubes end at this share of the way. Light below _DIM is not traced. Dunes shade up to _DUNES_REACH.
 _TO_TUBE, _DIM, _DUNES_REACH = np.float32(0.97), np.float32(1e-4), np.float32(6)
 #: From this number of solids in the way on, bundles are short; with fewer, a bundle is all of a row's rays. A short
-#: bundle ends where the surface turns away, once it has this number of rays.
-MANY, _FEW = 3, 8
+#: bundle ends where the surface turns away, or after a gap of _GAP columns, once it has this number of rays.
+MANY, _FEW, _GAP = 3, 8, 24
 
 
 class Places(NamedTuple):
@@ -92,7 +92,7 @@ def start_bundle(
                     & (places.normal[1, i, j] == places.normal[1, i, before])
                     & (places.normal[2, i, j] == places.normal[2, i, before])
                 )
-                if even and n >= _FEW and not same:
+                if n >= _FEW and ((even and not same) or j - before > _GAP):
                     break
                 even = even and bool(same)
             at[n] = j

@@ -11,9 +11,10 @@ from pipeline.geometry.panels import Panel
 from pipeline.geometry.solids import Ball, Block, Drum, Solid
 from pipeline.geometry.walls import Floor, Wall
 from pipeline.light.emitters import tube_points
-from pipeline.light.first_light import conditions, first_light
+from pipeline.light.first_light import LightTracer, conditions, first_light
 from pipeline.scene.composition import compose
 from pipeline.scene.layout import Gobo, Layout, Part
+from pipeline.scene.trace import trace
 from tests.pipeline.scene.test_layout import KINDS
 from tests.support.still_life import preset, spec
 
@@ -40,6 +41,18 @@ def test_an_open_floor_has_the_keys_cosine_and_the_whole_dome() -> None:
     expected = way[1] / distance * (reach / distance) ** 2 + 0.4
     assert first.light[where].mean() == pytest.approx(expected, rel=0.03)
     assert first.occlusion[where] == pytest.approx(1, abs=0.02)
+
+
+@pytest.mark.parametrize("kind", ["podium", "curtain", "sand", "window"])
+def test_light_followed_only_where_it_bends_is_the_light_of_every_place(kind: SceneKind) -> None:
+    layout = compose(spec(kind), 512, 512, 0.6)
+    geometry = trace(layout, 512, 512)
+    light, occlusion, back = LightTracer.of(geometry).light()
+    expected, open_dome, _ = LightTracer(layout, geometry).light(back)
+    error = np.abs(light - expected).mean(-1) / np.maximum(expected.mean(-1), 0.1 * expected.mean())
+    assert error.mean() < 0.005
+    assert np.quantile(error, 0.999) < 0.06
+    assert np.abs(occlusion - open_dome).mean() < 0.01
 
 
 def test_a_ball_shades_the_floor_on_the_side_away_from_the_light_and_takes_some_of_the_dome() -> None:

@@ -12,7 +12,7 @@ def test_a_pixel_takes_the_mean_of_its_similar_neighbours() -> None:
     normal = (normal / np.linalg.norm(normal, axis=0)).astype(np.float32)
     field = rng.random((2, 17, 23), dtype=np.float32)
     out = np.empty_like(field)
-    share(0, 17, surface, normal, field, out)
+    share(0, 17, np.ones(surface.shape, np.bool_), surface, normal, field, out)
 
     # Beyond the frame the pattern's next period follows.
     rows, columns = np.r_[2, :17, 14], np.r_[2, :23, 20]
@@ -25,3 +25,14 @@ def test_a_pixel_takes_the_mean_of_its_similar_neighbours() -> None:
             total += np.where(alike, values[at], 0)
             count += alike
     np.testing.assert_allclose(out, total / count, atol=1e-6)
+
+
+def test_a_run_of_pixels_without_one_that_is_lit_is_left_alone() -> None:
+    surface, normal = np.zeros((4, 90), np.uint16), np.zeros((3, 4, 90), np.float32)
+    normal[2] = 1
+    field, out = np.ones((1, 4, 90), np.float32), np.zeros((1, 4, 90), np.float32)
+    lit = np.zeros(surface.shape, np.bool_)
+    lit[1, 40] = True
+    share(0, 4, lit, surface, normal, field, out)
+    assert (out[0, 1, 32:64] == 1).all()
+    assert out.sum() == 32
