@@ -80,9 +80,11 @@ def _looks(rgb: NDArray[np.uint8], segmenter: Segmenter, second: Segmenter | Non
     The looks are those of the segmenter and of the `second` segmenter. If they disagree, or there is no `second`, the
     segmenter also looks at the mirror image and at the photo padded to a square.
     """
-    looks = [_look(rgb, segmenter)]
+    small = np.ascontiguousarray(reduced(rgb, segmenter.side))
+    looks = [_seen(small, segmenter)]
     if second is not None:
-        looks.append(_brought(_look(rgb, second), looks[0]))
+        same = second.side == segmenter.side
+        looks.append(_brought(_seen(small, second) if same else _look(rgb, second), looks[0]))
         agreement = _overlap(*looks)
         if agreement >= ALIKE:
             return looks, agreement
@@ -116,7 +118,10 @@ def _unsqueezed(rgb: NDArray[np.uint8], like: Alpha, segmenter: Segmenter) -> Al
 
 
 def _look(rgb: NDArray[np.uint8], segmenter: Segmenter) -> Alpha:
-    small = np.ascontiguousarray(reduced(rgb, segmenter.side))
+    return _seen(np.ascontiguousarray(reduced(rgb, segmenter.side)), segmenter)
+
+
+def _seen(small: NDArray[np.uint8], segmenter: Segmenter) -> Alpha:
     mask = np.asarray(segmenter(small), np.float32)
     if mask.shape != small.shape[:2] or not np.isfinite(mask).all():
         raise ModelFailed("The segmentation network returned a mask of the wrong size or with non-finite values.")
