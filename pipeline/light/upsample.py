@@ -19,7 +19,7 @@ from pipeline.kernels.tracing.rays import FACES
 
 #: Light is smooth where it bends, between three neighbours, by less than the share STEADY of all light there and of
 #: DARK of the mean.
-STEADY, DARK = 0.02, 0.1
+STEADY, DARK = 0.03, 0.1
 
 
 @dataclass(frozen=True)
