@@ -118,9 +118,9 @@ def conditions(layout: Layout, width: int, height: int) -> Conditions:
 
 def smoothed(geometry: Geometry, values: Field, times: int) -> Field:
     """Return H×W×C values, averaged `times` times over 3×3 places of the same surface that face the same way."""
-    normals, field, all_ = geometry.normals(), np.moveaxis(values, -1, 0), np.ones(values.shape[:2], np.bool_)
+    normals, field, every = geometry.normals(), np.moveaxis(values, -1, 0), np.ones(values.shape[:2], np.bool_)
     for _ in range(times):
-        field = _shared(geometry, normals, all_, field)
+        field = _shared(geometry, normals, every, field)
     return np.ascontiguousarray(np.moveaxis(field, 0, -1))
 
 

@@ -28,6 +28,7 @@ def share_picked(place: Ints, wide: int, surface: Surfaces, normal: Field, field
     `place` is n×2, rows and columns, sorted by rows; `wide` is the image's width. `surface` has n values, `normal` 3×n.
     """
     channels, n = field.shape
+    seen, way = surface.reshape(1, n), normal.reshape(3, 1, n)
     index = np.full((3, wide + 2), -1, np.int64)
     start, end, loaded = 0, 0, np.int64(-1)
     while start < n:
@@ -53,14 +54,7 @@ def share_picked(place: Ints, wide: int, surface: Surfaces, normal: Field, field
                 row = index[(i + dy) % 3]
                 for dx in range(-1, 2):
                     other = row[place[k, 1] + 1 + dx]
-                    if other < 0 or place[other, 0] != i + dy or surface[other] != surface[k]:
-                        continue
-                    dot = (
-                        normal[0, k] * normal[0, other]
-                        + normal[1, k] * normal[1, other]
-                        + normal[2, k] * normal[2, other]
-                    )
-                    if dot > np.float32(0.8):
+                    if other >= 0 and place[other, 0] == i + dy and _alike(seen, way, 0, k, 0, other) > _ZERO:
                         total += _ONE
                         for c in range(channels):
                             out[c, k] += field[c, other]
@@ -75,8 +69,7 @@ def share(
 ) -> None:
     """Filter C×H×W `field` of interleaved samples: 3×3 means over pixels of one surface that face the same way.
 
-    Filters the rows `top` to `bottom`, except runs of _RUN pixels without one that is `lit`, H×W. `normal` are 3×H×W
-    unit normals.
+    Filters rows `top` to `bottom`, but no run of _RUN pixels without one that is `lit`, H×W; `normal` is 3×H×W, unit.
     """
     channels, height, width = field.shape
     weight, count = np.empty(width, np.float32), np.empty(width, np.float32)

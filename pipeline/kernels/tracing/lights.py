@@ -124,7 +124,7 @@ def past_caster(caster: Shapes, around: Field, n: int, ray: Field, far: Field, p
         enter = enter if enter > back else back
         leave = right if right < high else high
         leave = leave if leave < front else front
-        near[j] = (enter <= leave) & (leave > _ZERO) & (enter < far[j])
+        near[j] = (enter <= leave) & (leave > _ZERO) & (enter < far[j]) & (power[j] > _ZERO)
     kept = 0
     for j in range(n):
         who[kept] = j
@@ -285,8 +285,6 @@ def direct_light(top: int, bottom: int, places: Places, lamps: Lamps, in_way: Sh
                         total[0, j] += power[j]
                     if casts:
                         if may_meet(hull, pad, in_way.around):
-                            for j in range(n):
-                                far[j] = far[j] if power[j] > _ZERO else _ZERO
                             past_caster(in_way.caster, in_way.around, n, ray, far, power)
                         for j in range(n):
                             total[4, j] += power[j]
@@ -300,8 +298,6 @@ def direct_light(top: int, bottom: int, places: Places, lamps: Lamps, in_way: Sh
                     _add(lamps.tube[index], n, power, total[1:4])
                     if casts:
                         if may_meet(hull, pad, in_way.around):
-                            for j in range(n):
-                                far[j] = far[j] if power[j] > _ZERO else _ZERO
                             past_caster(in_way.caster, in_way.around, n, ray, far, power)
                         _add(lamps.tube[index], n, power, total[5:8])
                 for c in range(out.shape[0]):
