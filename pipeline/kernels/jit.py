@@ -33,17 +33,23 @@ def colour_kernel(function: Function) -> Function:
 
 
 def inlined(function: Function) -> Function:
-    """Compile a helper of `kernel`s, always inlined into them, as SIMD requires."""
-    return cast(Function, numba.njit(error_model="numpy", fastmath=_EXACT, forceinline=True)(function))
+    """Compile a helper of `kernel`s, always inlined into them, as SIMD requires. A call from Python crashes."""
+    return _helper(function, _EXACT)
 
 
 def inlined_colour(function: Function) -> Function:
-    """Compile a helper of `colour_kernel`s, always inlined into them."""
-    return cast(Function, numba.njit(error_model="numpy", fastmath=_RELAXED, forceinline=True)(function))
+    """Compile a helper of `colour_kernel`s, always inlined into them. A call from Python crashes."""
+    return _helper(function, _RELAXED)
+
+
+def _helper(function: Function, fastmath: set[str]) -> Function:
+    # Without entry points for Python and C, which take an eighth of all compilation: only kernels may call a helper.
+    plain = {"no_cpython_wrapper": True, "no_cfunc_wrapper": True}
+    return cast(Function, numba.njit(error_model="numpy", fastmath=fastmath, forceinline=True, **plain)(function))
 
 
 def _compiled(function: Function, fastmath: set[str]) -> Function:
-    compiled = numba.njit(nogil=True, error_model="numpy", fastmath=fastmath)(function)
+    compiled = numba.njit(nogil=True, error_model="numpy", fastmath=fastmath, no_cfunc_wrapper=True)(function)
     if not numba.config.DISABLE_JIT:
         keep(compiled)
     return cast(Function, compiled)

@@ -5,7 +5,22 @@ import pytest
 
 from pipeline.geometry.packing import meet
 from pipeline.geometry.solids import Ball
+from pipeline.kernels.jit import kernel
 from pipeline.kernels.tracing.bundles import lay_ends, lay_starts, may_meet, parallel
+from pipeline.kernels.tracing.rays import Field
+
+
+@kernel
+def is_kept(count: int, ray: Field, endless: bool, box: Field) -> bool:
+    hull = np.empty((4, 3), np.float32)
+    pad = lay_starts(count, ray, hull)
+    lay_ends(count, ray, endless, hull)
+    return may_meet(hull, pad, box)
+
+
+@kernel
+def are_parallel(count: int, normal: Field) -> bool:
+    return parallel(count, normal)
 
 
 @pytest.mark.parametrize("endless", [False, True])
@@ -21,10 +36,7 @@ def test_a_solid_that_a_ray_of_a_bundle_meets_is_kept_and_most_others_are_left_o
         ray[3:] = (to / np.linalg.norm(to))[:, None] if endless else to[:, None] - ray[:3]
         x, y, z = rng.uniform(-1, 1, 3).tolist()
         ball = Ball(x, y, z, 0.3)
-        hull = np.empty((4, 3), np.float32)
-        pad = lay_starts(count, ray, hull)
-        lay_ends(count, ray, endless, hull)
-        kept = may_meet(hull, pad, np.array(ball.bounds, np.float32))
+        kept = is_kept(count, ray, endless, np.array(ball.bounds, np.float32))
         t, _ = meet(ball.packed, (ray[0], ray[1], ray[2]), (ray[3], ray[4], ray[5]))
         if (np.isfinite(t) if endless else t < 1).any():
             met += 1
@@ -38,7 +50,7 @@ def test_a_solid_that_a_ray_of_a_bundle_meets_is_kept_and_most_others_are_left_o
 def test_rays_about_one_normal_are_parallel() -> None:
     normal = np.zeros((3, 4), np.float32)
     normal[1] = 1
-    assert parallel(4, normal)
+    assert are_parallel(4, normal)
     normal[:, 3] = 0.6, 0.8, 0.0
-    assert parallel(3, normal)
-    assert not parallel(4, normal)
+    assert are_parallel(3, normal)
+    assert not are_parallel(4, normal)
