@@ -167,15 +167,11 @@ def thumbnails() -> None:
 
 
 @main.command()
-@click.option("--beside", is_flag=True, help="Compile some of them, in parallel to this command without the option.")
-def kernels(beside: bool) -> None:
+def kernels() -> None:
     """Compile the kernels for this processor. Does nothing if neither code nor processor has changed."""
-    from service.worker.kernels import compile_beside, compile_kernels
+    from service.worker.kernels import compile_kernels
 
     settings = settings_from()
-    if beside:
-        compile_beside(settings)
-        return
     made = compile_kernels(settings, lambda line: click.echo(line, err=True))
     click.echo(f"kernels: {'ready' if made else 'up to date'}")
 

@@ -1,4 +1,4 @@
-"""Compiles the kernels in advance: small swaps of every scene, without networks, call all kernels that a job needs.
+"""Compiles the kernels in advance: swaps of a scene of each kind, without networks, call all kernels that a job needs.
 
 There is no list of kernels. Each kernel that a swap calls is compiled (`pipeline.kernels.cache`).
 """
@@ -16,14 +16,16 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from pipeline.background.paint import LIGHT_SIDE
 from pipeline.core.networks import Capabilities, FunctionSegmenter, Generator, Networks, Painted, PaintRequest
 from pipeline.core.spec import Limits, Spec
+from pipeline.delivery.watermark import Payload
 from pipeline.kernels import cache
 from pipeline.swap import swap
 from service.catalogue.catalogue import load_catalogue
 from service.settings import Settings
 
-#: Longer side in pixels of the pictures and of the photo. All code paths except the lens are the same at any size.
+#: Longer side in pixels of the pictures and of the photo. Only the lens and contacts depend on the size.
 _SIDE, _PHOTO_SIDE = 64, 192
 #: Rows of a picture whose blur, in pixels, the small pictures get. Pictures of 64 rows would be sharp.
 _LENS_SIDE = 2048
@@ -46,24 +48,11 @@ def compile_kernels(settings: Settings, say: Callable[[str], None]) -> bool:
         return False
     for spec, photo, networks in _swaps():
         before, started = len(cache.compiled), time.perf_counter()
-        swap(photo, spec, networks, limits=Limits(), clock=time.perf_counter)
+        swap(photo, spec, networks, limits=Limits(), clock=time.perf_counter, payload=Payload(0))
         if count := len(cache.compiled) - before:
             say(f"{spec.scene.name}  {count} compiled  {time.perf_counter() - started:.1f} s")
     cache.mark_complete(state)
     return True
-
-
-def compile_beside(settings: Settings) -> None:
-    """Compile and keep the kernels that cast no rays, in parallel to another process with `compile_kernels`.
-
-    These are the kernels of white pictures.
-    """
-    use_kept_kernels(settings)
-    if cache.is_complete(_state()):
-        return
-    for spec, photo, networks in _places():
-        if spec.plain is not None:
-            swap(photo, spec, networks, limits=Limits(), clock=time.perf_counter)
 
 
 def warm_up(networks: Networks) -> None:
@@ -87,29 +76,32 @@ def _state() -> str:
 
 
 def _swaps() -> Iterator[tuple[Spec, bytes, Networks]]:
-    """Yield every scene once, with moods, photos and kinds of networks in turn, a drawn picture, then every preset."""
+    """Yield a scene of each kind, with moods, photos and kinds of networks in turn, then every white preset.
+
+    The second to last scene is larger than the light's grid, so that contacts are traced. The last is painted.
+    """
     catalogue = load_catalogue()
-    # The cut-out photo comes first. The other one needs the search kernels, which `compile_beside` compiles meanwhile.
-    photos = cycle([_photo(cut_out=True), _photo()])
-    turns = zip(cycle(catalogue.moods.values()), photos, cycle(_networks(_Generator("light"))), strict=False)
+    turns = zip(
+        cycle(catalogue.moods.values()),
+        cycle([_photo(cut_out=True), _photo()]),
+        cycle(_networks(_Generator("light"))),
+        strict=False,
+    )
     anywhere = replace(catalogue.preset("shopify_product"), size=(_SIDE, _SIDE))
-    drawn = [scene for scene in catalogue.scenes.values() if scene.kind != "white"]
-    for scene, (mood, photo, those) in zip(drawn, turns, strict=False):
+    of_kind = {scene.kind: scene for scene in reversed(list(catalogue.scenes.values())) if scene.kind != "white"}
+    for scene, (mood, photo, those) in zip(reversed(of_kind.values()), turns, strict=False):
         mood = replace(mood, depth_of_field=mood.depth_of_field * _LENS_SIDE / _SIDE)
         yield Spec(scene, mood, ("#e8c7b8", "#3b5d50"), anywhere, 1), photo, those
     scene, mood = catalogue.scene("podium"), catalogue.mood("calm")
+    one, _ = kinds = _networks(_Generator("light"))
+    large = replace(anywhere, size=(LIGHT_SIDE + _SIDE, LIGHT_SIDE // 2))
+    yield Spec(scene, mood, ("#e8c7b8",), large, 1), _photo(), one
     painting = Networks(FunctionSegmenter(_reds), _Generator("picture"))
     yield Spec(scene, mood, ("#e8c7b8",), anywhere, 1), _photo(), painting
-    yield from _places()
-
-
-def _places() -> Iterator[tuple[Spec, bytes, Networks]]:
-    """Yield every preset once, with the kinds of networks in turn."""
-    catalogue = load_catalogue()
-    scene, mood, photo = catalogue.scene("podium"), catalogue.mood("calm"), _photo()
-    for place, networks in zip(catalogue.presets.values(), cycle(_networks(_Generator("light"))), strict=False):
+    white = [place for place in catalogue.presets.values() if place.background != "scene"]
+    for place, networks in zip(white, cycle(kinds), strict=False):
         size = place.size and (_SIDE, max(1, round(_SIDE * place.size[1] / place.size[0])))
-        yield Spec(scene, mood, (), replace(place, size=size), 1), photo, networks
+        yield Spec(scene, mood, (), replace(place, size=size), 1), _photo(), networks
 
 
 def _networks(generator: Generator) -> list[Networks]:

@@ -13,7 +13,7 @@ from pipeline.kernels import cache
 from pipeline.swap import swap
 from service.catalogue.catalogue import load_catalogue
 from service.settings import RENDERER_CHECKPOINT, Settings
-from service.worker.kernels import compile_beside, compile_kernels
+from service.worker.kernels import compile_kernels
 from service.worker.local import build_spec
 from service.worker.networks import compile_graphs, open_networks
 from tests.lanes import in_openvino
@@ -54,16 +54,6 @@ def test_compiled_kernels_are_left_alone() -> None:
     said: list[str] = []
     assert compile_kernels(Settings(), said.append) is False
     assert said == []
-
-
-@pytest.mark.gate  # a second of small swaps
-def test_compile_beside_compiles_only_kernels_that_a_worker_needs(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(cache, "is_complete", lambda state: False)
-    before = len(cache.compiled)
-
-    compile_beside(Settings())
-
-    assert cache.compiled[before:] == [], "it compiles nothing that `compile_kernels` has not compiled"
 
 
 @in_openvino
