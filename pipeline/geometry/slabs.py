@@ -12,9 +12,9 @@ from pipeline.kernels.tracing import solids
 
 @dataclass(frozen=True)
 class Slab:
-    """A board, sheet or card: its top (face 0) at the depth `z`, and an edge (1 to 7) for each side of its outline.
+    """A board, sheet or card: its top (face 0) at the depth `z`, and an edge (1 to 4) for each side of its outline.
 
-    `corners`, 3 to 7 of them, are convex and run anticlockwise as the camera sees them. `turn` is the angle of its
+    `corners`, 3 or 4 of them, are convex and run anticlockwise as the camera sees them. `turn` is the angle of its
     grain in radians.
     """
 

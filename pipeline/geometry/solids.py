@@ -49,8 +49,7 @@ class Ball:
 
     @property
     def packed(self) -> Packed:
-        across, up = 1 / self.radius, 1 / (self.radius * self.squash)
-        return Packed(solids.ELLIPSOID, (self.x, self.y, self.z, 1.0, 0.0, across, up, across))
+        return Packed(solids.ELLIPSOID, (self.x, self.y, self.z, 1 / self.radius, 1 / (self.radius * self.squash)))
 
     def normal(self, point: Triple, face: Face) -> Triple:
         r = np.float32(1 / self.radius)

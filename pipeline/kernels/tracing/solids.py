@@ -16,7 +16,7 @@ from pipeline.kernels.jit import inlined
 FLOOR, WALL, OPEN_WALL, RECESS, SWEEP, PANEL, ELLIPSOID, DRUM, BLOCK, SLAB, DUNES, UPRIGHT, FLAT, CARD = range(14)
 NUMBERS = 24
 #: The most sides of a slab.
-SIDES = 7
+SIDES = 4
 #: The most slices of a shadow proxy.
 SLICES = 16
 
@@ -207,15 +207,9 @@ def meet_panel(p: Numbers, ox: F, oy: F, oz: F, dx: F, dy: F, dz: F) -> Meeting:
 
 @inlined
 def meet_ellipsoid(p: Numbers, ox: F, oy: F, oz: F, dx: F, dy: F, dz: F) -> Meeting:
-    """Intersect a ray with an ellipsoid, p = centre, cosine and sine of its turn about z, 1 / each half axis."""
-    x = ox - p[0]
-    y = oy - p[1]
-    ou = (p[3] * x + p[4] * y) * p[5]
-    ov = (p[3] * y - p[4] * x) * p[6]
-    ow = (oz - p[2]) * p[7]
-    du = (p[3] * dx + p[4] * dy) * p[5]
-    dv = (p[3] * dy - p[4] * dx) * p[6]
-    dw = dz * p[7]
+    """Intersect a ray with an ellipsoid of revolution, p = centre, 1 / its half width, 1 / its half height."""
+    ou, ov, ow = (ox - p[0]) * p[3], (oy - p[1]) * p[4], (oz - p[2]) * p[3]
+    du, dv, dw = dx * p[3], dy * p[4], dz * p[3]
     a = du * du + dv * dv + dw * dw
     b = ou * du + ov * dv + ow * dw
     root = b * b - a * (ou * ou + ov * ov + ow * ow - _ONE)
@@ -292,9 +286,6 @@ def meet_slab(p: Numbers, ox: F, oy: F, oz: F, dx: F, dy: F, dz: F) -> Meeting:
     enter, leave, face = meet_side(p[5], p[6], p[7], np.int32(2), enter, leave, face, ox, oy, dx, dy)
     enter, leave, face = meet_side(p[8], p[9], p[10], np.int32(3), enter, leave, face, ox, oy, dx, dy)
     enter, leave, face = meet_side(p[11], p[12], p[13], np.int32(4), enter, leave, face, ox, oy, dx, dy)
-    enter, leave, face = meet_side(p[14], p[15], p[16], np.int32(5), enter, leave, face, ox, oy, dx, dy)
-    enter, leave, face = meet_side(p[17], p[18], p[19], np.int32(6), enter, leave, face, ox, oy, dx, dy)
-    enter, leave, face = meet_side(p[20], p[21], p[22], np.int32(7), enter, leave, face, ox, oy, dx, dy)
     # From inside, such as close to its edge, a ray meets the far side.
     t = enter if enter > _NEAR else leave
     return (t if (enter < leave) & (t > _NEAR) else _INF), face
