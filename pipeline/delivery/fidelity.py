@@ -49,7 +49,7 @@ class Product:
     def errors(self, arrived: Rgb8) -> NDArray[np.float32]:
         """Return the CIEDE2000 of each kept pixel of a delivered H×W×3 picture."""
         out = np.empty(self.pixels, np.float32)
-        lab.errors(self._colours.reshape(-1), arrived.reshape(-1, 3)[self.where].reshape(-1), out)
+        lab.errors(self._colours, arrived.reshape(-1, 3)[self.where], out)
         return out
 
     def fidelity(self, arrived: Rgb8) -> FidelityReport:
