@@ -38,36 +38,28 @@ def roll_off(light: Values, shoulder: np.float32) -> None:
         light[i] = min(x, shoulder) + room * (_ONE - decaying(over / room))
 
 
-@colour_kernel
 def encode_in_place(light: Values) -> None:
     """Apply the sRGB transfer curve to N float32 values of linear light, clipped to 0–1, in place."""
-    # Not `encode` into its own argument: overlapping arrays prevent SIMD, which is seven times slower.
-    for i in range(light.size):
-        light[i] = encoded(light[i])
+    # A copy, because overlapping arrays prevent SIMD, which is seven times slower.
+    encode(light.copy(), light)
+
+
+def tint(gains: Values, srgb: Values) -> None:
+    """Apply `tint_light` to N sRGB pixels, 3N float32 values in 0–1; in place."""
+    light = np.empty_like(srgb)
+    decode(srgb, light)
+    tint_light(gains, light)
+    encode(light, srgb)
 
 
 @colour_kernel
-def tint(gains: Values, srgb: Values) -> None:
-    """Scale the channels of N sRGB pixels, 3N float32 values in 0–1, by `gains` (3) in linear light; in place.
+def tint_light(gains: Values, light: Values) -> None:
+    """Scale the channels of N pixels of linear light, 3N float32 values in 0–1, by `gains` (3); in place.
 
     A channel's light x becomes g·x / (1 + (g - 1)·x⁴) of its gain g, which keeps black and white
     (`pipeline.colour.photo_light.matched`).
     """
     # The three gains repeated, so that neighbouring values become SIMD.
-    factors = np.empty(_PIECE, np.float32)
-    for i in range(factors.size):
-        factors[i] = gains[i % 3]
-    for start in range(0, srgb.size, _PIECE):
-        piece = srgb[start : start + _PIECE]
-        for i in range(piece.size):
-            x = decoded(piece[i])
-            squared = x * x
-            piece[i] = encoded(factors[i] * x / (_ONE + (factors[i] - _ONE) * squared * squared))
-
-
-@colour_kernel
-def tint_light(gains: Values, light: Values) -> None:
-    """Apply `tint` to N pixels of linear light, 3N float32 values in 0–1; in place."""
     factors = np.empty(_PIECE, np.float32)
     for i in range(factors.size):
         factors[i] = gains[i % 3]
