@@ -47,14 +47,9 @@ def weighted_means(
                 out[i, j, channel] = total
 
 
-@colour_kernel
 def quotients(sums: Pixels, out: Pixels) -> None:
     """Divide n×w×4 sums of colours by their weights, the fourth channel: n×w×3 means."""
-    for y in range(out.shape[0]):
-        for x in range(out.shape[1]):
-            share = _ONE / sums[y, x, 3]
-            for channel in range(3):
-                out[y, x, channel] = sums[y, x, channel] * share
+    np.multiply(sums[..., :3], _ONE / sums[..., 3:], out=out)
 
 
 @colour_kernel

@@ -174,15 +174,10 @@ def touching(low: Surfaces, faces: int, depth: Pixels, apart: np.float32, reach:
                         out[v, u] = mark if mark > out[v, u] else out[v, u]
 
 
-@kernel
 def pixels_of(cells: NDArray[np.uint8], tall: int, top: int, out: NDArray[np.uint8]) -> None:
     """Copy to the n×W pixels, a strip of an image `tall` rows high, the marks of the h×w `cells` that contain them."""
-    height, width = cells.shape
-    lefts, _, _ = columns_between(width, out.shape[1])
-    for i in range(out.shape[0]):
-        upper, _, _ = neighbours(top + i, height, tall)
-        for j in range(out.shape[1]):
-            out[i, j] = cells[upper, lefts[j]]
+    (uppers, _, _), (lefts, _, _) = columns_between(len(cells), tall), columns_between(cells.shape[1], out.shape[1])
+    out[:] = cells[uppers[top : top + len(out)]][:, lefts]
 
 
 @kernel
@@ -308,17 +303,14 @@ def gather(
                 out[i, j, c] = light[y, x, c] if part < 0 else means[part, c]
 
 
-@colour_kernel
 def sum_parts(
     surfaces: Surfaces, faces: int, step: int, light: Pixels, sums: NDArray[np.float64], counts: NDArray[np.int64]
 ) -> None:
     """Add every step-th pixel of every step-th row of H×W×3 light to the sums (parts×3) and counts of its part."""
-    for i in range(0, surfaces.shape[0], step):
-        for j in range(0, surfaces.shape[1], step):
-            part = np.int64(surfaces[i, j]) // faces
-            counts[part] += 1
-            for c in range(3):
-                sums[part, c] += light[i, j, c]
+    part = surfaces[::step, ::step].ravel() // faces
+    counts += np.bincount(part, minlength=len(counts))
+    for c in range(3):
+        sums[:, c] += np.bincount(part, light[::step, ::step, c].ravel(), len(counts))
 
 
 @colour_kernel
