@@ -74,7 +74,8 @@ class Pyramid:
 def filled(codes: NDArray[np.uint8], factors: Field, n: int) -> Pyramid:
     """Return a pyramid of mean 1 per channel of a tile: m×m codes, m at least n, and channels×256 factors of them."""
     times = codes.shape[0] // n
-    tables = np.rint(factors * (CODES / factors.max())).astype(np.uint16)
+    # Contiguous rows: for others, Numba would compile another signature.
+    tables = np.ascontiguousarray(np.rint(factors * (CODES / factors.max())), np.uint16)
     out = Pyramid(len(tables), n)
 
     def fill(top: int, bottom: int) -> None:

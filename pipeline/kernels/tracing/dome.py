@@ -127,7 +127,8 @@ def dome_light(
                         best[j] = _INF
                         power[j] = _ONE
                         found[j] = open_dome
-                    count = 0
+                    # Not a literal, for which Numba would compile another signature of `meet_rays`.
+                    count = int(np.int64(0))
                     for index in in_way.things:
                         if together and leaves_behind(in_way.shapes.kind[index], ray):
                             continue
