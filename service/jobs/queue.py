@@ -22,6 +22,8 @@ from service.jobs.records import Kind
 
 logger = logging.getLogger(__name__)
 
+#: Seconds that an idle worker waits in the queue server for a message before it shows that it lives.
+WAIT = 0.5
 #: The queue of each kind of work. The actor has the kind's name.
 QUEUES = {kind: f"{kind}s" for kind in Kind}
 
@@ -31,11 +33,11 @@ class QueueUnavailable(Exception):
 
 
 class _Broker(RedisBroker):
-    """Dramatiq's broker, which also moves unrecognised messages to the dead-letter queue.
+    """Dramatiq's broker, which waits in the server for messages, and moves unrecognised ones to the dead-letter queue.
 
     Otherwise an undecodable message would restart a consumer every three seconds, and a message of another queue would
     end the worker's thread. Both would count as waiting for ever. The broker also limits prefetching over all queues of
-    a worker together.
+    a worker together. Dramatiq itself asks again and again, ten times a second if a job may wait a tenth.
     """
 
     def __init__(self, **options: Any) -> None:
@@ -45,21 +47,35 @@ class _Broker(RedisBroker):
 
     def consume(self, queue_name: str, prefetch: int = 1, timeout: int = 5000) -> Any:
         """Return a consumer of a queue, and remember it to count its messages."""
-        consumer = super().consume(queue_name, prefetch, timeout)
+        # Milliseconds that it sleeps after an empty fetch: the server has waited already, or there is no room.
+        consumer = super().consume(queue_name, prefetch, timeout=20)
         self._consumers[queue_name] = consumer
         return consumer
 
+    def declare_queue(self, queue_name: str) -> None:
+        """Declare a queue without dramatiq's queue of delayed messages beside it, which nobody fills."""
+        if queue_name not in self.queues:
+            self.queues.add(queue_name)
+            self.emit_after("declare_queue", queue_name)
+
     def do_fetch(self, queue_name: str, prefetch: int) -> list[bytes]:
         """Fetch recognised messages; all queues together have at most `prefetch` in progress."""
+        waiting = f"{self.namespace}:{queue_name}"
+        if self._room(queue_name, prefetch) > 0:
+            # Moves the first message to its own place, which changes nothing, as soon as there is one.
+            self.client.execute_command("BLMOVE", waiting, waiting, "LEFT", "LEFT", WAIT)
         with self._fetching:
-            others = (one for name, one in list(self._consumers.items()) if name != queue_name)
-            room = prefetch - sum(one.outstanding_message_count for one in others)
+            room = self._room(queue_name, prefetch)
             fetched = self._dispatch("fetch")(queue_name, room) if room > 0 else []  # type: ignore[no-untyped-call]  # dramatiq's own
         known = [data for data in fetched if _is_known(queue_name, data)]
         for data in fetched:
             if data is not None and not _is_known(queue_name, data):
                 self._reject(queue_name, data)
         return known
+
+    def _room(self, queue_name: str, prefetch: int) -> int:
+        others = (one for name, one in list(self._consumers.items()) if name != queue_name)
+        return prefetch - sum(int(one.outstanding_message_count) for one in others)
 
     def _reject(self, queue_name: str, data: bytes) -> None:
         logger.error("moved an unrecognised message to the dead-letter queue dramatiq:%s.XQ: %.200r", queue_name, data)

@@ -113,7 +113,7 @@ def boot(
     broker = build_broker(worker_client(settings.queue_url))
     for kind in takes(settings):
         dramatiq.actor(broker=broker, actor_name=kind, queue_name=QUEUES[kind])(partial(runner.run, kind=kind))
-    worker = dramatiq.Worker(broker, worker_threads=in_flight, worker_timeout=100)
+    worker = dramatiq.Worker(broker, worker_threads=in_flight, worker_timeout=250)
     # No more messages than jobs. A message that waits in a busy worker would keep an idle worker from its job.
     worker.queue_prefetch = in_flight
     return worker

@@ -42,7 +42,7 @@ QUICK: dict[str, Any] = {
     "time_limit": 120.0,
     "max_attempts": 2,
     "stop_grace": 120.0,
-    # An idle worker asks each queue ten times a second: a twentieth of a core for all three.
+    # One queue takes fewer threads and connections than three.
     "worker_takes": "swaps",
     # One job per process, so that a process identifies its job.
     "jobs_in_flight": 1,

@@ -1,4 +1,4 @@
-"""Installations that several files share. They end with the folder: an idle one takes a twentieth of a core."""
+"""Installations that several files share. They end with the folder."""
 
 from collections.abc import Iterator
 
