@@ -20,6 +20,8 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from pipeline.core.spec import Limits
 
+#: The studio page's thumbnails of the catalogue that ships, which `scripts/thumbnails.py` makes.
+SHIPPED_THUMBNAILS = Path(__file__).resolve().parent / "thumbnails"
 RENDERER_CHECKPOINT = Path(__file__).resolve().parent.parent / "models" / "renderer" / "checkpoint"
 VIEWPOINT_CHECKPOINT = Path(__file__).resolve().parent.parent / "models" / "viewpoint" / "checkpoint"
 #: The beginnings that Backdrop accepts for the URL of a setting.
@@ -204,7 +206,7 @@ class Settings(BaseSettings):
     viewpoint: str = str(VIEWPOINT_CHECKPOINT)
     #: Folder of the downloaded weights. By default it is in the virtual environment, and is removed with it.
     weights: Path = Path(sys.prefix) / "share" / "backdrop" / "weights"
-    #: Folder of the studio page's thumbnails, which `backdrop thumbnails` makes.
+    #: Folder of the studio page's thumbnails of your own catalogue, which `backdrop thumbnails` makes.
     thumbnails: Path = Path(sys.prefix) / "share" / "backdrop" / "thumbnails"
     #: Folder of compiled kernels (`backdrop kernels`) and compiled network graphs (`backdrop models fetch`). If
     #: something is missing, for example on another processor, a process compiles it once and keeps it in the user's

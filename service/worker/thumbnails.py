@@ -1,8 +1,9 @@
 """The studio page's thumbnails of scenes, moods and presets: sample products, swapped by the real pipeline.
 
-Each scene also has a picture of its surfaces' numbers, with which the page recolours it. `slots.json` has the surfaces
-by number (`service.api.pages.studio_page`).
-Set-up makes the thumbnails with the shipped checkpoint, and later only makes those that changed.
+Those of the catalogue that ships are files of the repository (`scripts/thumbnails.py`). An operator's own entries get
+theirs from `backdrop thumbnails`.
+Each shared scene also has a picture of its surfaces' numbers, with which the page recolours it. `slots.json` has the
+surfaces by number (`service.api.pages.studio_page`).
 """
 
 import hashlib
@@ -10,7 +11,7 @@ import io
 import json
 import time
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from importlib.resources import files
@@ -27,13 +28,15 @@ from pipeline.core.spec import Mood, Preset, Scene, Spec
 from pipeline.core.types import Placed
 from pipeline.scene.layout import Layout
 from pipeline.swap import swap
-from service.catalogue.catalogue import DRAWN, Catalogue, load_catalogue, own_picture
-from service.settings import RENDERER_CHECKPOINT, Settings
+from service.catalogue.catalogue import Catalogue, load_catalogue, own_picture
+from service.settings import RENDERER_CHECKPOINT, SHIPPED_THUMBNAILS, Settings
 
 #: Width and height in pixels of thumbnails of scenes and moods: twice the size on the page.
 SIZE = (256, 320)
 #: The longer side in pixels of a preset's thumbnail. A banner's shorter side is a little more than half of it.
 PLACE_SIDE = 320
+#: WebP's quality. A delivered picture's keeps its product within limits of colour, and is four times as large.
+_QUALITY = 85
 #: Version of how thumbnails are made. Another number makes all of them again.
 _RECIPE = 3
 _SEED = 3
@@ -44,7 +47,9 @@ _MOOD, _SCENE, _PLACE_SCENE = "natural", "podium", "window_light"
 _STANDING, _LYING, _BOTTLE = ("bottle", "mug", "lamp", "vase", "jar", "gift"), "notebook", "bottle"
 #: The sample's longer side in pixels. It fills less than that in a thumbnail.
 _SAMPLE_SIDE = 450
-_STAMPS, _SLOTS = "stamps.json", "slots.json"
+STAMPS, _SLOTS = "stamps.json", "slots.json"
+#: A thumbnail's name, what it shows, and whether all clients see it.
+_Entry = tuple[str, Scene | Mood | Preset, bool]
 
 
 @dataclass(frozen=True)
@@ -56,13 +61,8 @@ class _Wanted:
     #: Name of a sample product in `service/sample`.
     product: str
     stamp: str
-    #: `own_picture` of the entry that it shows.
-    entry: str
-
-    @property
-    def slots(self) -> str | None:
-        """Name of the picture of its surfaces' numbers, or None if it is not a scene with surfaces."""
-        return f"{self.name}-slots" if self.name.startswith("scene-") and self.scene.kind != "white" else None
+    #: Name of the picture of its surfaces' numbers, or None if it is not a shared scene with surfaces.
+    slots: str | None
 
     @property
     def files(self) -> list[str]:
@@ -82,13 +82,15 @@ class _Made:
 def make_thumbnails(settings: Settings, say: Callable[[str], None]) -> int:
     """Make missing and outdated thumbnails in the settings' folder, delete unused ones, and return the number made.
 
-    `say` gets a line for each. Loads the networks only if there is work. Raises the errors of loading them and of the
-    pipeline. Thumbnails that were made until then stay.
+    These are of the entries that do not ship, or of all that ship in their own folder. `say` gets a line for each.
+    Loads the networks only if there is work. Raises the errors of loading them and of the pipeline. Thumbnails that
+    were made until then stay.
     """
     folder = settings.thumbnails
     folder.mkdir(parents=True, exist_ok=True)
-    stamps, slots = _read(folder / _STAMPS), _read(folder / _SLOTS)
-    wanted = list(_all_wanted(load_catalogue(settings.catalogue), _digest(RENDERER_CHECKPOINT)))
+    stamps, slots = _read(folder / STAMPS), _read(folder / _SLOTS)
+    entries = _shipped() if folder == SHIPPED_THUMBNAILS else _own(load_catalogue(settings.catalogue))
+    wanted = list(_wanted(entries))
     for path in folder.glob("*.webp"):
         if path.stem not in {name for one in wanted for name in one.files}:
             path.unlink()
@@ -97,11 +99,8 @@ def make_thumbnails(settings: Settings, say: Callable[[str], None]) -> int:
         known = one.slots is None or one.scene.name in slots
         return known and all((folder / f"{name}.webp").is_file() for name in one.files)
 
-    drawn = json.dumps({one.name: one.entry for one in wanted}, indent=1).encode()
     due = [one for one in wanted if stamps.get(one.name) != one.stamp or not there(one)]
     if not due:
-        if _read(folder / DRAWN) != json.loads(drawn):  # else untouched, as the folder may be read-only
-            _replace(folder / DRAWN, drawn)
         return 0
     from service.worker.networks import open_networks  # late, because of its own imports
 
@@ -121,22 +120,33 @@ def make_thumbnails(settings: Settings, say: Callable[[str], None]) -> int:
                 slots[one.scene.name] = made.surfaces
                 _replace(folder / _SLOTS, json.dumps(slots, indent=1).encode())
             stamps[one.name] = one.stamp
-            _replace(folder / _STAMPS, json.dumps(stamps, indent=1).encode())
+            _replace(folder / STAMPS, json.dumps(stamps, indent=1).encode())
             say(f"{one.name}  {made.seconds:.1f} s")
-    _replace(folder / DRAWN, drawn)
     return len(due)
 
 
-def _all_wanted(catalogue: Catalogue, checkpoint: str) -> Iterator[_Wanted]:
+def _shipped() -> Iterator[_Entry]:
+    return ((name, entry, True) for name, entry in load_catalogue().pictured())
+
+
+def _own(catalogue: Catalogue) -> Iterator[_Entry]:
+    """Yield the entries that do not ship, each once."""
+    known = {own_picture(entry) for _, entry, _ in _shipped()}
+    for those in (catalogue, *catalogue.clients.values()):
+        for _, entry in those.pictured():
+            if (name := own_picture(entry)) not in known:
+                known.add(name)
+                yield name, entry, those is catalogue
+
+
+def _wanted(entries: Iterable[_Entry]) -> Iterator[_Wanted]:
+    """Yield how the thumbnails of entries are made: with the moods, scenes and presets that ship."""
+    catalogue, checkpoint = load_catalogue(), _digest(RENDERER_CHECKPOINT)
     mood, scene, preset = catalogue.mood(_MOOD), catalogue.scene(_SCENE), catalogue.preset("instagram_portrait")
     preset = replace(_small(preset), size=SIZE, fill=0.62)
     # Presets without a scene come out white or transparent with any scene.
     behind = catalogue.scene(_PLACE_SCENE)
-    entries = dict(catalogue.pictured())
-    shared = set(map(own_picture, entries.values()))
-    for client in catalogue.clients.values():
-        entries |= {name: one for _, one in client.pictured() if (name := own_picture(one)) not in shared}
-    for name, one in entries.items():
+    for name, one, shared in entries:
         product = _BOTTLE
         if isinstance(one, Scene):
             product, shown = product_of(one), (one, mood, preset)
@@ -144,7 +154,9 @@ def _all_wanted(catalogue: Catalogue, checkpoint: str) -> Iterator[_Wanted]:
             shown = (scene, one, preset) if isinstance(one, Mood) else (behind, mood, _small(one))
         made_of = (_RECIPE, _SEED, checkpoint, *shown)
         what = repr(made_of if product == _BOTTLE else (*made_of, product))
-        yield _Wanted(name, *shown, product, hashlib.sha256(what.encode()).hexdigest(), own_picture(one))
+        numbered = shared and isinstance(one, Scene) and one.kind != "white"
+        stamp = hashlib.sha256(what.encode()).hexdigest()
+        yield _Wanted(name, *shown, product, stamp, f"{name}-slots" if numbered else None)
 
 
 def product_of(scene: Scene) -> str:
@@ -160,7 +172,7 @@ def _made(wanted: _Wanted, sample: bytes, networks: Networks, settings: Settings
     layouts, products = list[Layout](), list[Placed]()
     # The scene's approximate colours are enough. Matching them exactly takes most of the time.
     control = PaletteControl(transfer=False, retries=0)
-    picture = swap(
+    delivered = swap(
         sample,
         spec,
         networks,
@@ -170,14 +182,15 @@ def _made(wanted: _Wanted, sample: bytes, networks: Networks, settings: Settings
         on_layout=layouts.append,
         on_composite=lambda placed, _: products.append(placed),
     ).data
-    numbers, surfaces = None, list[tuple[str, str]]()
+    picture, numbers, surfaces = io.BytesIO(), None, list[tuple[str, str]]()
+    Image.open(io.BytesIO(delivered)).save(picture, "WEBP", quality=_QUALITY, method=6)
     if wanted.slots is not None:
         pixels = painted_pixels(layouts[0], products[0].alpha)
         surfaces, file = pixels.surfaces, io.BytesIO()
         # The page reads only the red channel. Equal channels make the smallest file.
         Image.fromarray(pixels.numbers).convert("RGB").save(file, "WEBP", lossless=True, method=6)
         numbers = file.getvalue()
-    return _Made(picture, numbers, surfaces, time.perf_counter() - started)
+    return _Made(picture.getvalue(), numbers, surfaces, time.perf_counter() - started)
 
 
 def _small(preset: Preset) -> Preset:
@@ -186,7 +199,7 @@ def _small(preset: Preset) -> Preset:
         round(preset.size[0] * PLACE_SIDE / max(preset.size)),
         round(preset.size[1] * PLACE_SIDE / max(preset.size)),
     )
-    return replace(preset, size=size, formats=("webp",), max_bytes=None, quality=(86, 70))
+    return replace(preset, size=size, formats=("png",), max_bytes=None)
 
 
 def sample_of(product: str) -> bytes:

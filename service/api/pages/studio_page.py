@@ -1,5 +1,6 @@
 """The studio page's files and their header fields."""
 
+import contextlib
 import hashlib
 import json
 import re
@@ -10,7 +11,8 @@ from urllib.parse import urlsplit
 
 from pipeline.colour.gamuts import GAMUTS
 from pipeline.scene.surfaces import ACCENT, surfaces
-from service.catalogue.catalogue import DRAWN, Catalogue, own_picture
+from service.catalogue.catalogue import Catalogue, load_catalogue, own_picture
+from service.settings import SHIPPED_THUMBNAILS
 from service.storage.objects import Bucket
 
 _TYPES = {
@@ -49,7 +51,7 @@ class Asset:
 class StudioPage:
     """The studio page. It reads each file when a browser requests it: they are few and small."""
 
-    #: Where `service.worker.thumbnails` puts its pictures. The page works without them.
+    #: Where `service.worker.thumbnails` puts pictures of entries that do not ship. The page works without them.
     thumbnails: Path
     #: The buckets that the browser reads and writes directly, if they are not behind the API.
     buckets: tuple[Bucket, ...]
@@ -68,26 +70,21 @@ class StudioPage:
 
     def thumbnail(self, name: str) -> Asset | None:
         """Return a thumbnail; None if there is none with that name."""
-        path = self.thumbnails / name
-        if not _NAME.fullmatch(name) or path.suffix != ".webp" or not path.is_file():
+        if not _NAME.fullmatch(name) or not name.endswith(".webp"):
             return None
-        return Asset(path.read_bytes(), _TYPES["webp"], _KEEP)
+        found = (path for folder in (SHIPPED_THUMBNAILS, self.thumbnails) if (path := folder / name).is_file())
+        return next((Asset(path.read_bytes(), _TYPES["webp"], _KEEP) for path in found), None)
 
     def thumbnail_index(self, catalogue: Catalogue) -> Asset:
         """Return JSON that maps a thumbnail such as "scene-podium" to its address, which changes with the picture.
 
-        An entry whose picture was not drawn yet, or shows another catalogue's entry of its name, is left out.
+        An entry whose picture was not drawn yet is left out.
         """
-        try:
-            drawn = json.loads((self.thumbnails / DRAWN).read_bytes())
-        except (OSError, ValueError):
-            drawn = {}  # an older release made the pictures
-        found = {}
+        found, ships = {}, dict(load_catalogue().pictured())
         for name, entry in catalogue.pictured():
-            own = own_picture(entry)
-            file = name if not drawn or drawn.get(name) == own else own
+            file = SHIPPED_THUMBNAILS / name if entry == ships.get(name) else self.thumbnails / own_picture(entry)
             for suffix in ("", "-slots"):
-                path = self.thumbnails / f"{file}{suffix}.webp"
+                path = file.with_name(f"{file.name}{suffix}.webp")
                 if path.is_file():
                     digest = hashlib.sha256(path.read_bytes()).hexdigest()[:12]
                     found[name + suffix] = f"/studio/thumbnails/{path.name}?v={digest}"
@@ -98,10 +95,9 @@ class StudioPage:
 
         `slots` has a surface and its colour for each number in the picture `scene-NAME-slots`.
         """
-        try:
-            slots: dict[str, list[tuple[str, str]]] = json.loads((self.thumbnails / "slots.json").read_bytes())
-        except (OSError, ValueError):
-            slots = {}
+        slots: dict[str, list[tuple[str, str]]] = json.loads((SHIPPED_THUMBNAILS / "slots.json").read_bytes())
+        with contextlib.suppress(OSError, ValueError):
+            slots |= json.loads((self.thumbnails / "slots.json").read_bytes())
         found = {}
         for name, rows in slots.items():
             places = surfaces(catalogue.scenes[name]) if name in catalogue.scenes else ()

@@ -115,15 +115,14 @@ def test_the_page_shows_each_client_pictures_of_its_own_entries_alone(
 ) -> None:
     read = load_catalogue(settings.catalogue)
     own = own_picture(read.of("acme").scenes["slate_counter"])
-    files = {f"{own}.webp": b"own", "scene-podium.webp": b"shipped", "scene-arch_niche.webp": b"shipped"}
-    drawn = {f"scene-{name}": own_picture(load_catalogue().scenes[name]) for name in ("podium", "arch_niche")}
-    written(settings.thumbnails, files | {"drawn.json": str(drawn).replace("'", '"').encode()})
+    written(settings.thumbnails, {f"{own}.webp": b"own"})
 
     shown, others = (one.get("/studio/thumbnails").json() for one in (owner, caller))
 
     assert owner.http.get(shown.pop("scene-slate_counter")).content == b"own"
     assert shown == others
-    assert set(others) == {"scene-arch_niche"}, "the picture of the podium that ships is not the shared one's"
+    assert "scene-arch_niche" in others
+    assert "scene-podium" not in others, "the picture of the podium that ships is not the shared one's"
 
 
 def test_a_catalogue_that_the_api_did_not_read_is_a_503_that_costs_nothing(owner: Caller) -> None:

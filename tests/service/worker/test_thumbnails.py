@@ -1,4 +1,4 @@
-"""The studio page's thumbnails: made by the pipeline at set-up, and again only after a change."""
+"""The studio page's thumbnails: made by the pipeline, and again only after a change."""
 
 import io
 import json
@@ -13,28 +13,28 @@ from PIL import Image, ImageChops, ImageStat
 from pipeline.background.assigned import UNPAINTED
 from pipeline.scene.surfaces import ACCENT, surfaces
 from service.catalogue.catalogue import load_catalogue, own_picture
-from service.settings import Settings
+from service.settings import SHIPPED_THUMBNAILS, Settings
 from service.worker.thumbnails import SIZE, make_thumbnails, product_of, sample_of
 from tests.support.own_catalogue import example, written
 
 
 @pytest.fixture
-def settings(tmp_path: Path) -> Settings:
-    """The thumbnails of an installation after set-up, in a folder of their own."""
-    shutil.copytree(Settings().thumbnails, tmp_path / "thumbnails")
-    return Settings(home=tmp_path, thumbnails=tmp_path / "thumbnails")
+def settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Settings:
+    """The thumbnails that ship, in a folder of their own."""
+    folder = tmp_path / "thumbnails"
+    shutil.copytree(SHIPPED_THUMBNAILS, folder)
+    monkeypatch.setattr("service.worker.thumbnails.SHIPPED_THUMBNAILS", folder)
+    return Settings(home=tmp_path, thumbnails=folder)
 
 
-def test_set_up_made_a_thumbnail_for_each_scene_mood_and_preset(settings: Settings) -> None:
+def test_a_thumbnail_of_each_scene_mood_and_preset_ships_and_shows_its_present_record(settings: Settings) -> None:
     catalogue = load_catalogue()
-    shown = {"scene": catalogue.scenes, "mood": catalogue.moods, "preset": catalogue.presets}
-    wanted = {f"{kind}-{name}" for kind, names in shown.items() for name in names}
-
     numbers = {f"scene-{name}-slots" for name in catalogue.scenes if name != "white"}
-    assert {path.stem for path in settings.thumbnails.glob("*.webp")} == wanted | numbers
-    weights = [path.stat().st_size for path in settings.thumbnails.glob("*.webp")]
+    assert {path.stem for path in settings.thumbnails.glob("*.webp")} == {*dict(catalogue.pictured())} | numbers
+    assert make_thumbnails(settings, print) == 0, "run `python -m scripts.thumbnails` and commit the pictures"
+    weights = [path.stat().st_size for path in settings.thumbnails.iterdir()]
     assert max(weights) < 40_000
-    assert sum(weights) < 1_200_000
+    assert sum(weights) < 600_000
 
 
 def test_the_scenes_show_several_products_and_scenes_from_above_a_lying_one() -> None:
@@ -71,7 +71,6 @@ def test_only_missing_and_outdated_thumbnails_are_made_again_and_unused_ones_go(
 ) -> None:
     folder = settings.thumbnails
     said: list[str] = []
-    assert make_thumbnails(settings, said.append) == 0
     before = Image.open(folder / "scene-podium.webp").convert("RGB")
     numbers = (folder / "scene-podium-slots.webp").read_bytes()
     (folder / "scene-podium-slots.webp").unlink()
@@ -90,12 +89,15 @@ def test_only_missing_and_outdated_thumbnails_are_made_again_and_unused_ones_go(
     assert json.loads((folder / "stamps.json").read_text()) == stamps
     assert make_thumbnails(settings, said.append) == 0
 
-    own = written(tmp_path / "catalogue", {"clients/acme/scenes.toml": example()["scenes.toml"]})
-    settings = settings.model_copy(update={"catalogue": own})
-    assert make_thumbnails(settings, said.append) == 1
-    name = own_picture(load_catalogue(own).of("acme").scenes["slate_counter"])
-    assert (folder / f"{name}.webp").is_file()
-    assert not (folder / f"{name}-slots.webp").exists()
-    drawn = json.loads((folder / "drawn.json").read_text())
-    assert drawn[name] == name
-    assert drawn["scene-podium"] == own_picture(load_catalogue().scenes["podium"])
+    table = example()["scenes.toml"]
+    shared = table.replace(b'"slate_counter"', b'"podium"')
+    own = written(tmp_path / "catalogue", {"scenes.toml": shared, "clients/acme/scenes.toml": table})
+    folder = tmp_path / "own"
+    settings = settings.model_copy(update={"catalogue": own, "thumbnails": folder})
+    assert make_thumbnails(settings, said.append) == 2
+    catalogue = load_catalogue(own)
+    podium = own_picture(catalogue.scenes["podium"])
+    client = own_picture(catalogue.of("acme").scenes["slate_counter"])
+    assert {path.stem for path in folder.glob("*.webp")} == {podium, f"{podium}-slots", client}
+    assert set(json.loads((folder / "slots.json").read_text())) == {"podium"}, "nobody else sees a client's own scene"
+    assert make_thumbnails(settings, said.append) == 0
