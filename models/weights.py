@@ -14,7 +14,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-import httpx
 from filelock import FileLock
 
 REMEDY = "Run `backdrop models fetch`."
@@ -156,6 +155,8 @@ def fetch(card: Card, directory: Path, on_bytes: Callable[[int], None] = lambda 
 
 def _from_url(card: Card, folder: Path, on_bytes: Callable[[int], None]) -> Path:
     """Download the card's file into `folder`. Raises WeightsUnreachable."""
+    import httpx  # late, because it imports rich, and a worker downloads nothing
+
     path = folder / card.file
     try:
         with (

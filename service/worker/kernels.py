@@ -56,7 +56,7 @@ def compile_kernels(settings: Settings, say: Callable[[str], None]) -> bool:
 
 
 def warm_up(networks: Networks) -> None:
-    """Make one small swap, so that the first job does not wait for first calls of networks and late imports.
+    """Make one small swap, so that the first job does not wait for the first calls of networks on a device.
 
     Skips other generators than the shipped one, because their first painting may take minutes.
     """

@@ -53,7 +53,8 @@ def open_for_jobs(settings: Settings) -> Networks:
     networks = open_networks(settings)
     if compile_kernels(settings, logger.info):
         logger.info("the kernels are compiled")
-    warm_up(networks)
+    if not all(networks.versions.get(f"{one}_device", "cpu").startswith("cpu") for one in ("segmenter", "generator")):
+        warm_up(networks)  # on a CPU the first swap takes no longer than the second
     take_memory_ahead()
     # Exclude the loaded objects. A full garbage collection over them would take 0.08 s in one of the first jobs.
     gc.freeze()

@@ -35,7 +35,6 @@ def _painter(monkeypatch: pytest.MonkeyPatch) -> Painter:
         opening, "open_networks", lambda settings: Networks(still_life.networks().segmenter, painter, {})
     )
     monkeypatch.setattr(opening, "compile_kernels", lambda settings, report: False)
-    monkeypatch.setattr(opening, "warm_up", lambda networks: None)
     return painter
 
 
