@@ -106,8 +106,9 @@ def _swaps() -> Iterator[tuple[Spec, bytes, Networks]]:
 
 def _networks(generator: Generator) -> list[Networks]:
     """Return the two kinds of networks: an ensemble, and a single network."""
-    segmenter, second = FunctionSegmenter(_reds), FunctionSegmenter(_fewer_reds)
-    return [Networks(segmenter, generator, second_segmenter=second), Networks(segmenter, generator)]
+    segmenter = FunctionSegmenter(_reds)
+    disagreeing = FunctionSegmenter(lambda image: _reds(image) * np.float32(0.4))
+    return [Networks(segmenter, generator, second_segmenter=disagreeing), Networks(segmenter, generator)]
 
 
 def _photo(*, cut_out: bool = False) -> bytes:
@@ -125,11 +126,6 @@ def _reds(image: NDArray[np.uint8]) -> NDArray[np.float32]:
     """Return a mask of the red pixels."""
     difference = image[..., 0].astype(np.float32) - image[..., 1]
     return np.asarray(np.clip(difference / np.float32(100), 0, 1))
-
-
-def _fewer_reds(image: NDArray[np.uint8]) -> NDArray[np.float32]:
-    """Return a smaller mask of red pixels, so that the two networks disagree."""
-    return _reds(image) * np.float32(0.4)
 
 
 class _Generator:

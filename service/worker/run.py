@@ -160,34 +160,14 @@ class JobRunner:
         except (Stopping, DeviceLost):
             self._write_with_retry(claim, lambda: self.jobs.release(claim, count_attempt=False))
             observed.came_to("handed_back")
-        except StoreUnavailable as error:
-            if self.breaker.opens():
-                self._write_with_retry(claim, lambda: self.jobs.release(claim, count_attempt=False))
-                observed.came_to("handed_back", "store_unavailable")
-                return
-            self._again(
-                claim,
-                observed,
-                "store_unavailable",
-                "The object store did not answer. Submit the job again later.",
-                error,
-            )
-        except (MemoryError, OutOfMemory) as error:
-            self._again(
-                claim,
-                observed,
-                OutOfMemory.code,
-                "There was too little memory for this picture. Request a smaller size.",
-                error,
-            )
-        except PipelineError as error:
-            self._again(claim, observed, error.code, str(error), error)
         except LeaseLost:
             raise
         except Exception as error:  # noqa: BLE001  # of any kind, because a failed job must be refunded
-            self._again(
-                claim, observed, "internal_error", "Backdrop had an internal error. Submit the job again.", error
-            )
+            if isinstance(error, StoreUnavailable) and self.breaker.opens():
+                self._write_with_retry(claim, lambda: self.jobs.release(claim, count_attempt=False))
+                observed.came_to("handed_back", "store_unavailable")
+            else:
+                self._again(claim, observed, error)
         else:
             # If the lease is lost now, the picture stays. This also happens after an end whose answer was lost.
             if isinstance(made, Failure):
@@ -329,8 +309,9 @@ class JobRunner:
         self._write_with_retry(claim, lambda: self.jobs.fail(claim, code, message, preview))
         observed.came_to("failure", code)
 
-    def _again(self, claim: Claim, observed: Observed, code: str, message: str, error: BaseException) -> None:
+    def _again(self, claim: Claim, observed: Observed, error: Exception) -> None:
         """Release the job for another attempt, or fail it after its last one."""
+        code, message = _ending(error)
         logger.error("job %s: attempt %d failed", claim.job_id, claim.attempt, exc_info=error)
         if not self.jobs.attempts_left(claim):
             self._fail(claim, observed, code, message)
@@ -357,6 +338,17 @@ class JobRunner:
                     raise
                 logger.warning("%s: the database is away. Trying again: %s", what, error)
             self.stopping.wait(1.0)
+
+
+def _ending(error: Exception) -> tuple[str, str]:
+    """Return the code and the message of a job that failed with this error."""
+    if isinstance(error, StoreUnavailable):
+        return "store_unavailable", "The object store did not answer. Submit the job again later."
+    if isinstance(error, MemoryError | OutOfMemory):
+        return OutOfMemory.code, "There was too little memory for this picture. Request a smaller size."
+    if isinstance(error, PipelineError):
+        return error.code, str(error)
+    return "internal_error", "Backdrop had an internal error. Submit the job again."
 
 
 _EXTENSIONS = {"jpeg": "jpg", "png": "png", "webp": "webp", "avif": "avif"}

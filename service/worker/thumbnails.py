@@ -21,6 +21,7 @@ from typing import Any
 from PIL import Image
 
 from models.device import usable_cores
+from models.weights import weights_digest
 from pipeline.background.assigned import painted_pixels
 from pipeline.colour.palette import PaletteControl
 from pipeline.core.networks import Networks
@@ -45,8 +46,6 @@ _MOOD, _SCENE, _PLACE_SCENE = "natural", "podium", "window_light"
 #: Products that stand in the scenes, as in a shop, and that lie flat in scenes seen from above. Moods and presets all
 #: show the bottle, so that only light or shape differ.
 _STANDING, _LYING, _BOTTLE = ("bottle", "mug", "lamp", "vase", "jar", "gift"), "notebook", "bottle"
-#: The sample's longer side in pixels. It fills less than that in a thumbnail.
-_SAMPLE_SIDE = 450
 STAMPS, _SLOTS = "stamps.json", "slots.json"
 #: A thumbnail's name, what it shows, and whether all clients see it.
 _Entry = tuple[str, Scene | Mood | Preset, bool]
@@ -70,13 +69,8 @@ class _Wanted:
         return [self.name] if self.slots is None else [self.name, self.slots]
 
 
-@dataclass(frozen=True)
-class _Made:
-    picture: bytes
-    #: The picture of the surfaces' numbers, or None without surfaces.
-    numbers: bytes | None
-    surfaces: list[tuple[str, str]]
-    seconds: float
+#: Its picture, the picture of the surfaces' numbers, None without surfaces, and the surfaces.
+_Made = tuple[bytes, bytes | None, list[tuple[str, str]]]
 
 
 def make_thumbnails(settings: Settings, say: Callable[[str], None]) -> int:
@@ -94,12 +88,8 @@ def make_thumbnails(settings: Settings, say: Callable[[str], None]) -> int:
     for path in folder.glob("*.webp"):
         if path.stem not in {name for one in wanted for name in one.files}:
             path.unlink()
-
-    def there(one: _Wanted) -> bool:
-        known = one.slots is None or one.scene.name in slots
-        return known and all((folder / f"{name}.webp").is_file() for name in one.files)
-
-    due = [one for one in wanted if stamps.get(one.name) != one.stamp or not there(one)]
+    there = {path.stem for path in folder.glob("*.webp")}
+    due = [one for one in wanted if stamps.get(one.name) != one.stamp or not there.issuperset(one.files)]
     if not due:
         return 0
     from service.worker.networks import open_networks  # late, because of its own imports
@@ -108,20 +98,18 @@ def make_thumbnails(settings: Settings, say: Callable[[str], None]) -> int:
     shipped = {"generator": str(RENDERER_CHECKPOINT), "generator_class": None, "generation_size": None, "steps": None}
     networks = open_networks(settings.model_copy(update=shipped))
 
-    def make(one: _Wanted) -> _Made:
-        return _made(one, sample_of(one.product), networks, settings)
-
     # Such small pictures can't keep two cores busy with their rows, so use one thread for each core.
     with ThreadPoolExecutor(usable_cores()) as pool:
-        for one, made in zip(due, pool.map(make, due), strict=True):
-            _replace(folder / f"{one.name}.webp", made.picture)
-            if one.slots is not None and made.numbers is not None:
-                _replace(folder / f"{one.slots}.webp", made.numbers)
-                slots[one.scene.name] = made.surfaces
+        made = pool.map(lambda one: _made(one, networks, settings), due)
+        for one, (picture, numbers, surfaces) in zip(due, made, strict=True):
+            _replace(folder / f"{one.name}.webp", picture)
+            if one.slots is not None and numbers is not None:
+                _replace(folder / f"{one.slots}.webp", numbers)
+                slots[one.scene.name] = surfaces
                 _replace(folder / _SLOTS, json.dumps(slots, indent=1).encode())
             stamps[one.name] = one.stamp
             _replace(folder / STAMPS, json.dumps(stamps, indent=1).encode())
-            say(f"{one.name}  {made.seconds:.1f} s")
+            say(one.name)
     return len(due)
 
 
@@ -141,7 +129,7 @@ def _own(catalogue: Catalogue) -> Iterator[_Entry]:
 
 def _wanted(entries: Iterable[_Entry]) -> Iterator[_Wanted]:
     """Yield how the thumbnails of entries are made: with the moods, scenes and presets that ship."""
-    catalogue, checkpoint = load_catalogue(), _digest(RENDERER_CHECKPOINT)
+    catalogue, checkpoint = load_catalogue(), weights_digest(RENDERER_CHECKPOINT)
     mood, scene, preset = catalogue.mood(_MOOD), catalogue.scene(_SCENE), catalogue.preset("instagram_portrait")
     preset = replace(_small(preset), size=SIZE, fill=0.62)
     # Presets without a scene come out white or transparent with any scene.
@@ -152,8 +140,7 @@ def _wanted(entries: Iterable[_Entry]) -> Iterator[_Wanted]:
             product, shown = product_of(one), (one, mood, preset)
         else:
             shown = (scene, one, preset) if isinstance(one, Mood) else (behind, mood, _small(one))
-        made_of = (_RECIPE, _SEED, checkpoint, *shown)
-        what = repr(made_of if product == _BOTTLE else (*made_of, product))
+        what = repr((_RECIPE, _SEED, checkpoint, *shown, product))
         numbered = shared and isinstance(one, Scene) and one.kind != "white"
         stamp = hashlib.sha256(what.encode()).hexdigest()
         yield _Wanted(name, *shown, product, stamp, f"{name}-slots" if numbered else None)
@@ -166,14 +153,13 @@ def product_of(scene: Scene) -> str:
     return _BOTTLE if scene.kind == "white" else _STANDING[zlib.crc32(scene.name.encode()) % len(_STANDING)]
 
 
-def _made(wanted: _Wanted, sample: bytes, networks: Networks, settings: Settings) -> _Made:
-    started = time.perf_counter()
+def _made(wanted: _Wanted, networks: Networks, settings: Settings) -> _Made:
     spec = Spec(wanted.scene, wanted.mood, (), wanted.preset, _SEED)
     layouts, products = list[Layout](), list[Placed]()
     # The scene's approximate colours are enough. Matching them exactly takes most of the time.
     control = PaletteControl(transfer=False, retries=0)
     delivered = swap(
-        sample,
+        sample_of(wanted.product),
         spec,
         networks,
         limits=settings.limits,
@@ -190,7 +176,7 @@ def _made(wanted: _Wanted, sample: bytes, networks: Networks, settings: Settings
         # The page reads only the red channel. Equal channels make the smallest file.
         Image.fromarray(pixels.numbers).convert("RGB").save(file, "WEBP", lossless=True, method=6)
         numbers = file.getvalue()
-    return _Made(picture.getvalue(), numbers, surfaces, time.perf_counter() - started)
+    return picture.getvalue(), numbers, surfaces
 
 
 def _small(preset: Preset) -> Preset:
@@ -204,24 +190,7 @@ def _small(preset: Preset) -> Preset:
 
 def sample_of(product: str) -> bytes:
     """Return a small sample product with its exact alpha, so that nothing needs to be cut out."""
-    folder = files("service") / "sample"
-    if product != _BOTTLE:
-        return (folder / f"{product}.webp").read_bytes()
-    photo = Image.open(io.BytesIO((folder / "bottle.jpg").read_bytes()))
-    photo.putalpha(Image.open(io.BytesIO((folder / "bottle-alpha.png").read_bytes())))
-    photo.thumbnail((_SAMPLE_SIDE, _SAMPLE_SIDE), Image.Resampling.LANCZOS)
-    written = io.BytesIO()
-    photo.save(written, "PNG")
-    return written.getvalue()
-
-
-def _digest(checkpoint: Path) -> str:
-    """Return a digest of a folder's files. Leaves out graphs, which are derived from the others."""
-    digest = hashlib.sha256()
-    for path in sorted(checkpoint.rglob("*")):
-        if path.is_file() and path.suffix != ".onnx":
-            digest.update(path.name.encode() + hashlib.sha256(path.read_bytes()).digest())
-    return digest.hexdigest()
+    return (files("service") / "sample" / f"{product}.webp").read_bytes()
 
 
 def _read(path: Path) -> dict[str, Any]:
