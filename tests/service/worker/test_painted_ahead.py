@@ -1,6 +1,7 @@
 """A hub model paints before its worker is ready, where that saves time."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import NoReturn
 
 import pytest
@@ -94,3 +95,18 @@ def test_a_dash_means_none_where_none_is_allowed(monkeypatch: pytest.MonkeyPatch
     monkeypatch.setenv("BACKDROP_GENERATOR", "-")
     with pytest.raises(ValueError, match=r"means none, but a value is required\. Unset BACKDROP_GENERATOR"):
         Settings()
+
+
+@pytest.mark.parametrize(("device", "many"), [("cpu", 0), ("cuda", 1)])
+def test_only_networks_on_a_device_make_a_swap_before_the_first_job(
+    painter: Painter, device: str, many: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    opened, warmed = opening.open_networks(Settings()), list[Networks]()
+    monkeypatch.setattr(
+        opening, "open_networks", lambda settings: replace(opened, versions={"segmenter_device": device})
+    )
+    monkeypatch.setattr(opening, "warm_up", warmed.append)
+
+    opening.open_for_jobs(Settings(warm_up=False))
+
+    assert len(warmed) == many
