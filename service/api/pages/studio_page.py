@@ -97,7 +97,9 @@ class StudioPage:
         """
         slots: dict[str, list[tuple[str, str]]] = json.loads((SHIPPED_THUMBNAILS / "slots.json").read_bytes())
         with contextlib.suppress(OSError, ValueError):
-            slots |= json.loads((self.thumbnails / "slots.json").read_bytes())
+            own = json.loads((self.thumbnails / "slots.json").read_bytes())
+            ships = load_catalogue().scenes  # an older release may have left these there
+            slots |= {name: own[name] for name in own if catalogue.scenes.get(name) != ships.get(name)}
         found = {}
         for name, rows in slots.items():
             places = surfaces(catalogue.scenes[name]) if name in catalogue.scenes else ()
