@@ -12,7 +12,7 @@ _ROOMS = ("service", "pipeline", "models")
 #: Calls that make a problem of (status, code, detail).
 _PROBLEMS = {"problem", "Answer", "_refuse"}
 #: Calls that end a job, by where their code is; the message comes next.
-_FAILURES = {"Failure": 0, "_fail": 2, "_again": 2}
+_FAILURES = {"Failure": 0, "_fail": 2}
 #: Calls that name what is wrong with a field, by where code and message are.
 _FIELDS = {
     "PydanticCustomError": (0, 1),

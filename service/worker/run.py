@@ -311,13 +311,13 @@ class JobRunner:
 
     def _again(self, claim: Claim, observed: Observed, error: Exception) -> None:
         """Release the job for another attempt, or fail it after its last one."""
-        code, message = _ending(error)
+        end = _ending(error)
         logger.error("job %s: attempt %d failed", claim.job_id, claim.attempt, exc_info=error)
         if not self.jobs.attempts_left(claim):
-            self._fail(claim, observed, code, message)
+            self._fail(claim, observed, end.code, end.message)
         else:
             self._write_with_retry(claim, lambda: self.jobs.release(claim, after=2.0**claim.attempt))
-            observed.came_to("again", code)
+            observed.came_to("again", end.code)
 
     def _write_with_retry(self, claim: Claim, move: Callable[[], None]) -> None:
         """Write the attempt's result, with retries while the database is away. No other attempt can start meanwhile.
@@ -340,15 +340,15 @@ class JobRunner:
             self.stopping.wait(1.0)
 
 
-def _ending(error: Exception) -> tuple[str, str]:
-    """Return the code and the message of a job that failed with this error."""
+def _ending(error: Exception) -> Failure:
+    """Return how a job ends that failed with this error."""
     if isinstance(error, StoreUnavailable):
-        return "store_unavailable", "The object store did not answer. Submit the job again later."
+        return Failure("store_unavailable", "The object store did not answer. Submit the job again later.")
     if isinstance(error, MemoryError | OutOfMemory):
-        return OutOfMemory.code, "There was too little memory for this picture. Request a smaller size."
+        return Failure(OutOfMemory.code, "There was too little memory for this picture. Request a smaller size.")
     if isinstance(error, PipelineError):
-        return error.code, str(error)
-    return "internal_error", "Backdrop had an internal error. Submit the job again."
+        return Failure(error.code, str(error))
+    return Failure("internal_error", "Backdrop had an internal error. Submit the job again.")
 
 
 _EXTENSIONS = {"jpeg": "jpg", "png": "png", "webp": "webp", "avif": "avif"}

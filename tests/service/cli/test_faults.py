@@ -102,7 +102,7 @@ CASES: list[Case] = [
     ({}, ("batch", ".", "--spec", "none.toml", "--presets", "open_graph", "-o", "out"), "none.toml"),
     ({}, ("batch", ".", "--spec", "a file", "--presets", "open_graph", "-o", "out"), "a file"),
     ({}, ("bench", "nothing"), "Name a benchmark"),
-    *(({}, ("bench", "nothing"), f"{name}") for name in ("rolling", "drawing", "capacity")),
+    *(({}, ("bench", "nothing"), f"{name}") for name in ("rolling", "swaps", "capacity")),
     ({}, ("swap", "a file", *SWAP[2:]), "image_unreadable"),
     ({"BACKDROP_URL": "http://127.0.0.1:9"}, ("jobs", "list"), "BACKDROP_KEY"),
     ({"BACKDROP_URL": "ftp://acme", "BACKDROP_KEY": "bd_1"}, ("renders", "list"), "ftp://acme"),
