@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
+from scipy.ndimage import gaussian_filter
 
 from pipeline.geometry.packing import Packed
 from pipeline.geometry.ray import Bounds, Face, Field, Triple, triple
@@ -30,6 +31,8 @@ MOST = 2.0
 KEPT = 16
 #: Distance at which light on a prop starts from its surface, in steps between its slices: it shades itself in no bands.
 LIFT = 2.0
+#: Standard deviation in pixels of the smoothing of alpha.
+SMOOTH = 0.7
 #: A tint's number in the files is its place here; "as_is" has its own colours, over white.
 TINTS = ("none", "own", "other", "leaf", "stone", "earth", "egg", "page", "wood", "as_is")
 
@@ -90,7 +93,8 @@ def view_of(name: str, view: int, flip: bool) -> View:
     normal = np.stack([x, y, np.sqrt(np.maximum(1 - x * x - y * y, np.float32(1e-4)))], -1)
     normal /= np.linalg.norm(normal, axis=-1, keepdims=True)
     number = tint.astype(np.int64)
-    alpha = colour[..., 3].astype(np.float32) / np.float32(255)
+    # Baked with four rays a pixel; smooth, so that a large outline shows no stairs.
+    alpha = gaussian_filter(colour[..., 3].astype(np.float32) / np.float32(255), SMOOTH)
     rows, columns = np.nonzero(alpha > 0.5)
     low = MIDDLE if above else 1 - FOOT
     box = columns.min() / n - 0.5, low - (rows.max() + 1) / n, (columns.max() + 1) / n - 0.5, low - rows.min() / n

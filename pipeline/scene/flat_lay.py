@@ -17,7 +17,6 @@ from pipeline.scene.flat_lay_props import (
     LyingProp,
     Mask,
     Point,
-    arch,
     disc,
     rectangle,
     sprite,
@@ -121,17 +120,14 @@ class FlatLay:
         rng = self._rng
         asked = len(self._slots)
         extra = int(rng.integers(1, 4)) if asked == 0 else int(rng.integers(0, 2 if asked > 2 else 3))
-        shapes = ["disc", "block", "stack", "arch"]
+        shapes = ["disc", "block", "stack"]
         rng.shuffle(shapes)
         for index in range(min(asked + extra, self._most)):
             first, slot = index < asked, self._next()
             tints_ = ("own", "stone") if self._plan.suits(slot, "stone") else ("own",)
             mine = [name for name in self._things if not first or shows(name, *tints_) >= BODIED]
-            shape = mine[0] if mine and rng.random() < 0.85 else shapes[index % len(shapes)]
-            if self._plan.metallic(slot):
-                shape = "disc"
-            elif shape in self._things:
-                self._things.remove(shape)
+            shape = "disc" if self._plan.metallic(slot) else mine[0] if mine else shapes[index % len(shapes)]
+            self._things = [one for one in self._things if one != shape]
             self._place(slot, shape, first)
 
     def _next(self) -> int:
@@ -228,9 +224,6 @@ class FlatLay:
         at = x, float(rng.uniform(self._low - 0.7 * radius, self._high + 0.7 * radius))
         if shape == "disc":
             return disc(at, radius, float(rng.uniform(0.026, 0.055)), self._material())
-        if shape == "arch":
-            half = float(np.sqrt(area / 2.3))
-            return arch((at[0], at[1] - half), half, float(rng.uniform(0.025, 0.05)))
         ratio = float(rng.uniform(1.0, 1.9))
         half_x, half_y = float(np.sqrt(area / ratio)) / 2, float(np.sqrt(area * ratio)) / 2
         turn = float(rng.uniform(-0.6, 0.6)) + float(rng.choice([0.0, np.pi / 2]))

@@ -41,8 +41,8 @@ def sprite(
     made = lying(name, (*at, level), area, turn, rng, eye)
     first = made.parts[0].solid
     assert isinstance(first, Sprite), "props that lie are sprites"
-    # A low shadow: the lamp that a caller moves must not move the prop.
-    return LyingProp(made.parts, first.covers, min(first.bounds[5], 0.05))
+    # Without a shadow: the lamp that a caller moves must not move the prop.
+    return LyingProp(made.parts, first.covers, 0.0)
 
 
 def disc(at: Point, radius: float, thick: float, finish: Finish = "plain") -> LyingProp:
@@ -53,21 +53,6 @@ def disc(at: Point, radius: float, thick: float, finish: Finish = "plain") -> Ly
         return np.asarray((x - np.float32(at[0])) ** 2 + (y - np.float32(at[1])) ** 2 < radius**2)
 
     return LyingProp((PropPart(board, "own", finish),), covers, thick)
-
-
-def arch(foot: Point, half: float, thick: float) -> LyingProp:
-    """Return an arch that lies on its back; `foot` is the middle of its foot."""
-    tall = 1.5 * half
-    board = Panel("arch", foot[0], foot[1], thick, half, tall, thick, 0.5)
-
-    def covers(x: Field, y: Field) -> Mask:
-        dx, dy = x - np.float32(foot[0]), y - np.float32(foot[1])
-        spring = np.float32(tall - half)
-        within = (dy > 0) & (np.abs(dx) < half) & ((dy < spring) | (dx * dx + (dy - spring) ** 2 < half**2))
-        hole = (np.abs(dx) < 0.5 * half) & ((dy < spring) | (dx * dx + (dy - spring) ** 2 < (0.5 * half) ** 2))
-        return np.asarray(within & ~hole)
-
-    return LyingProp((PropPart(board),), covers, thick)
 
 
 def rectangle(at: Point, half: Point, turn: float, top: float, thick: float, finish: Finish = "plain") -> LyingProp:

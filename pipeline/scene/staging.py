@@ -20,6 +20,10 @@ MIN_AREA = 0.04
 ROOMY = 1.6
 #: Room around the product in the picture, in canvas heights: a prop that touches its outline looks like a part of it.
 APART = 0.03
+#: Relative size of a prop that may have an asked colour: a cup as large as a vase would make the product a toy.
+BIG = 0.8
+#: Depth in dunes of a thing that stands in them, over the root of the area that it covers.
+SUNK = 0.12
 #: More props than any scene has.
 ALL = 99
 #: Left, bottom, right, top in the picture's plane at the product, in canvas heights.
@@ -106,13 +110,14 @@ class Staging:
         radius = float(max(0.6 * wide + 0.05, 0.19 * self._short))
         clear = self._layout.clear[0]
         radius = min(radius, max(clear, 0.52 * wide))
-        shape = ("drum", "tiers", "block", "steps", "twin")[int(rng.integers(5))]
-        if self.sparse and (shape == "twin" or self.wanted > panels + self.most):
+        shapes = ("drum", "tiers") if self._layout.kind == "niche" else ("drum", "tiers", "block")
+        shape = shapes[int(rng.integers(len(shapes)))]
+        if self.sparse and self.wanted > panels + self.most:
             shape = "tiers"  # it needs no room beside the product
         behind = min(-0.22 * radius, -0.5 * self._layout.base)
         if self._layout.base > 2 * radius:
             shape = "drum"  # under a product that lies, a block would be as long as a pier
-        if shape in ("drum", "tiers", "twin"):
+        if shape != "block":
             spots = ((0.0, 0.0), (0.0, -self._layout.base), *(self._layout.ground(*foot) for foot in self._layout.feet))
             radius = max(radius, *(float(np.hypot(x, z - behind)) + 0.05 for x, z in spots))
             self._put(Drum(0, -high, behind, radius, high), slot, "stand")
@@ -121,22 +126,10 @@ class Staging:
                 self.parts[-1] = replace(self.parts[-1], solid=Drum(0, -high + low, behind, radius, high - low))
                 under = self._large_slot() if self.sparse and self.wanted else self._tone(slot)
                 self._put(Drum(0, -high, behind, 1.32 * radius, low), under, "stand" if self.sparse else "prop")
-            if shape == "twin":
-                side = self._open_side()
-                tall = high + float(rng.uniform(0.1, 0.3))
-                size = float(rng.uniform(0.45, 0.62)) * radius
-                spot = side * (0.88 * radius + size)  # nearer, it would intersect the stand
-                self._put(Drum(spot, -high, behind - 0.75 * radius, size, tall), self.next_slot(), "prop")
         else:
             deep = float(np.clip(0.62 * radius, 0.16, 0.32))
             deep = max(deep, 0.5 * self._layout.base + 0.06)
             self._put(Block(0, -high, min(-0.3 * deep, -0.5 * self._layout.base), radius, high, deep), slot, "stand")
-            if shape == "steps":
-                side = self._open_side()
-                low = float(rng.uniform(0.4, 0.65)) * high
-                wing = 0.6 * radius
-                step = Block(side * (radius + wing), -high, -0.5 * deep, wing, low, 0.9 * deep)
-                self._put(step, self.next_slot(), "stand" if self.sparse else "prop")
         self._feet[0] = (0.0, behind, 1.05 * radius)
         self._level = -high
         return -high
@@ -222,11 +215,16 @@ class Staging:
             slot = self._plan.natural["stone"]
         # A prop for an asked colour must show that colour.
         mine = ("own", "stone") if self._plan.suits(slot, "stone") else ("own",)
-        bodied = [name for name in self._things if not asked or shows(name, *mine) >= BODIED]
+        bodied = [
+            name for name in self._things
+            if not asked or (shows(name, *mine) >= BODIED and known()[name].size >= BIG)
+        ]  # fmt: skip
         name = bodied[int(rng.integers(len(bodied)))] if bodied and not self._plan.metallic(slot) else None
+        if name is None and not asked:
+            return  # only an asked colour needs a bare shape
         area = MIN_AREA * self._layout.aspect * (float(rng.uniform(1.0, 1.5)) if asked else 0.45 if small else 0.7)
         if asked and name is not None:
-            area *= ROOMY / max(shows(name, *mine), BODIED) / min(known()[name].size, 1.0)
+            area *= ROOMY / max(shows(name, *mine), BODIED) / known()[name].size
         best: tuple[float, float, float, Prop | None] | None = None
         eye = self._layout.eye
         # One shape is drawn. Only its boxes are tried in each place; the whole prop is made for the chosen place alone.
@@ -257,7 +255,8 @@ class Staging:
         if made is None:
             assert name is not None, "props without a name are made in the loop"
             covers = area * ((FOCAL - z) / FOCAL) ** 2
-            made = prop(name, (x, self._floor(x, z), z), covers, np.random.default_rng(shape), eye)
+            sunk = 0.0 if self._ground is None else SUNK * float(np.sqrt(covers))
+            made = prop(name, (x, self._floor(x, z) - sunk, z), covers, np.random.default_rng(shape), eye)
         if name in self._things and not natural:
             self._things = [one for one in self._things if one != name]
         slots = tints(self._plan, slot, self._tone(slot))
@@ -311,15 +310,6 @@ class Staging:
         # Behind the wall, or in front of the product.
         cost += 20.0 * max(0.0, self._back + 0.02 + radius - z) + 3.0 * max(0.0, seen[3] - 0.75 * self._tall - 0.1)
         return cost
-
-    def _open_side(self) -> float:
-        """Return 1 if the picture has more room right of the product, -1 if left of it, else either at random."""
-        if self._layout.away:
-            return float(self._layout.away)
-        x = self._layout.foot[0]
-        if abs(x - self._layout.aspect / 2) > 0.05:
-            return 1.0 if x < self._layout.aspect / 2 else -1.0
-        return 1.0 if self._rng.random() < 0.5 else -1.0
 
     def _tone(self, slot: int) -> int:
         """Return another colour than `slot` for a matching part, without using up an asked colour."""

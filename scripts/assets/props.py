@@ -282,72 +282,6 @@ def bowl(rng: Rng) -> list[Piece]:
     return out + [piece.moved((0.62, 0, 0.2)) for piece in _cup(0.2, 0.17, "other", 20, False)]
 
 
-def _half_citrus(seed: int, size: float, flesh: tuple[float, float, float], skin: tuple[float, float, float]) -> Piece:
-    """A citrus fruit cut through, its face up."""
-    line = [(0, 0), (0.55, 0.06), (0.85, 0.3), (1.0, 0.75), (0.99, 0.97), (0.97, 1.0), (0.5, 1.0), (0, 1.0)]
-
-    def paint(at: Array, own: Array) -> Array:
-        r = np.hypot(at[:, 0], at[:, 2]) / size
-        angle = np.arctan2(at[:, 0], at[:, 2])
-        face = at[:, 1] > 0.985 * size
-        wall = np.clip(1.4 - np.abs(np.sin(5 * angle)) * r * 16, 0, 1)
-        pith = np.clip((r - 0.86) * 30, 0, 1) + wall + np.clip(1 - r * 12, 0, 1)
-        pulp = np.array(flesh) * np.exp(0.25 * noise(np.stack([angle * 7, 3 * r, 0 * r], 1), 2, 2, seed))[:, None]
-        cut = pulp + np.clip(pith, 0, 1)[:, None] * ([0.8, 0.74, 0.5] - pulp)
-        return np.asarray(np.where((face & (r < 0.965))[:, None], cut, np.array(skin)))
-
-    scaled = [(size * r, size * y) for r, y in line]
-    return lathe(scaled, "as_is", paint, relief=lambda p: np.where(p[:, 1] > 0.985 * size, 0.002 * noise(p, 60, 1, 1),
-                                                                   -0.0015 * noise(p, 40, 2, seed)))  # fmt: skip
-
-
-def lemons(rng: Rng) -> list[Piece]:
-    """Two lemons, a half one and leaves."""
-    out = [_laid(_lemon(34 + k, 0.2), yaw, at) for k, (yaw, at) in enumerate(((0.7, (-0.28, 0, -0.05)),
-                                                                                (2.2, (0.25, 0, -0.22))))]  # fmt: skip
-    half = _half_citrus(36, 0.2, (0.8, 0.62, 0.13), (0.8, 0.55, 0.05)).moved(turn=about(0.2, 1.0, 0.0))
-    out.append(half.moved((0.12, -half.points[:, 1].min(), 0.22)))
-    paint = _leafy((0.9, 1.0, 0.8))
-    way, up = np.array([-0.6, 0.12, 0.6]), np.array([0, 1.0, 0.2])
-    return [*out, leaf(np.array([-0.3, 0.02, 0.12]), way, up, 0.32, 0.25, paint, number=3, bend=0.4)]
-
-
-def oranges(rng: Rng) -> list[Piece]:
-    """Two oranges and a half one."""
-    paint = _skin((0.78, 0.27, 0.025), (0.7, 0.27, 0.04), 40)
-    out = [blob((0.24, 0.23, 0.24), "as_is", paint, bumps=0.02, seed=k, relief=_pores(44, 0.0022, k)).moved(at)
-           for k, at in enumerate(((-0.27, 0, 0.0), (0.2, 0, -0.22)))]  # fmt: skip
-    half = _half_citrus(42, 0.23, (0.75, 0.3, 0.04), (0.78, 0.27, 0.025)).moved(turn=about(-0.3, 1.05, 0.0))
-    return [*out, half.moved((0.2, -half.points[:, 1].min(), 0.22))]
-
-
-def pears(rng: Rng) -> list[Piece]:
-    """Two pears, one of which lies."""
-
-    def shape(p: Array) -> Array:
-        y = p[:, 1:2]
-        wide = 1 - 0.52 / (1 + np.exp(-7 * (y - 0.35)))
-        return np.concatenate([p[:, :1] * wide, y * 1.3, p[:, 2:] * wide], 1)
-
-    def paint(at: Array, own: Array) -> Array:
-        blush = np.clip(0.5 + 0.9 * np.sin(own[:, 1] + 0.6) * 0.6 + 0.4 * noise(at, 3, 3, 2), 0, 1)[:, None]
-        dots = np.clip(noise(at, 70, 1, 3) - 0.75, 0, 1)[:, None] * 1.2
-        base = (1 - blush) * [0.42, 0.42, 0.07] + blush * [0.55, 0.3, 0.07]
-        return np.asarray(base * (1 - dots) * np.exp(0.08 * noise(at, 8, 3, 5))[:, None])
-
-    def pear(seed: int) -> list[Piece]:
-        body = blob((0.22, 0.24, 0.22), "as_is", paint, bumps=0.03, seed=seed, shape=shape,
-                    relief=lambda p: 0.001 * noise(p, 50, 2, 3))  # fmt: skip
-        top = body.points[:, 1].max()
-        line = smooth_line(np.array([[0, top - 0.02, 0], [0.01, top + 0.05, 0], [0.05, top + 0.12, 0.01]]), 12)
-        return [body, tube(line, np.linspace(0.012, 0.016, 12), "as_is", even(0.1, 0.06, 0.03))]
-
-    out = [piece.moved((-0.22, 0, 0)) for piece in pear(3)]
-    turned = [piece.moved(turn=about(0.6, 1.42, 0.0)) for piece in pear(4)]
-    low = turned[0].points[:, 1].min()
-    return out + [piece.moved((0.16, -low, -0.12)) for piece in turned]
-
-
 def vase_olive(rng: Rng) -> list[Piece]:
     """A slim bottle vase with olive branches."""
     body = lathe([(0, 0), (0.17, 0), (0.2, 0.02), (0.23, 0.2), (0.21, 0.42), (0.1, 0.58), (0.065, 0.7), (0.065, 0.85),
@@ -461,38 +395,6 @@ def pebbles(rng: Rng) -> list[Piece]:
     return out
 
 
-def _fold(half: tuple[float, float], high: float, tint: str, seed: int, count: int) -> list[Piece]:
-    """A folded cloth: layers with a round fold in front, a little uneven."""
-    rng, out = np.random.default_rng(seed), list[Piece]()
-    y = 0.0
-    for k in range(count):
-        thick = high / count * rng.uniform(0.9, 1.1)
-        w, d = half[0] * rng.uniform(0.97, 1.0), half[1] * rng.uniform(0.97, 1.0)
-        turn = np.linspace(0, 2 * np.pi, 60, endpoint=False)
-        ring_y = 0.5 * thick * np.sign(np.sin(turn)) * np.abs(np.sin(turn)) ** 0.8
-        ring_z = (
-            np.where(np.cos(turn) > 0, d - 0.55 * thick, -d)
-            + 0.55 * thick * np.sign(np.cos(turn)) * np.abs(np.cos(turn)) ** 0.8
-        )
-        xs = np.concatenate([[-w], np.linspace(-w, w, 60), [w]])
-        shrink = np.ones(len(xs))
-        shrink[[0, -1]] = 0.02
-        sag = 0.1 * thick * noise(np.stack([xs * 3, 0 * xs, 0 * xs + k], 1), 1.3, 2, seed)
-        points = np.stack(np.broadcast_arrays(
-            xs[:, None], y + 0.5 * thick + shrink[:, None] * ring_y + sag[:, None],
-            shrink[:, None] * ring_z + 0.25 * sag[:, None]), -1)  # fmt: skip
-        out.append(Piece(*sheet(points, np.zeros_like(points), ring=True), tint, _linen(seed + k, 2.0),
-                         lambda p: 0.0025 * noise(p, 28, 3, 5) + 0.0008 * noise(p, 150, 1, 6)))  # fmt: skip
-        y += 0.97 * thick
-    return out
-
-
-def cloth(rng: Rng) -> list[Piece]:
-    """Two folded cloths on top of each other."""
-    low = _fold((0.48, 0.34), 0.16, "own", 80, 3)
-    return low + [piece.moved((0.02, 0.155, 0), about(0.05)) for piece in _fold((0.43, 0.3), 0.1, "other", 84, 2)]
-
-
 def candles(rng: Rng) -> list[Piece]:
     """Three candles of different heights."""
     out = list[Piece]()
@@ -536,17 +438,6 @@ def _woven(seed: int, rows: float, strands: float) -> tuple[Paint, Callable[[Arr
         return np.asarray((tone * np.exp(fibre))[:, None] * np.ones(3))
 
     return paint, lambda at: 0.02 * height(at)
-
-
-def basket(rng: Rng) -> list[Piece]:
-    """A woven basket with a cloth in it."""
-    paint, relief = _woven(106, 22, 26)
-    body = lathe([(0, 0), (0.34, 0), (0.37, 0.03), (0.43, 0.2), (0.45, 0.38), (0.44, 0.46), (0.42, 0.47), (0.4, 0.42),
-                  (0.38, 0.2), (0, 0.1)], "wood", paint, relief=relief)  # fmt: skip
-    rim = np.stack([0.44 * np.sin(t := np.linspace(0, 2 * np.pi, 80)), 0.465 + 0 * t, 0.44 * np.cos(t)], 1)
-    cloth_ = blob((0.4, 0.3, 0.4), "own", _linen(107), bumps=0.13, scale=1.6, seed=108,
-                  relief=lambda p: 0.01 * noise(p, 14, 3, 109)).moved((0, 0.14, 0))  # fmt: skip
-    return [body, tube(rim, 0.02, "wood", paint), cloth_]
 
 
 def basket_eggs(rng: Rng) -> list[Piece]:
@@ -597,7 +488,7 @@ PROPS: Mapping[str, Model] = MappingProxyType({
     model.__name__: model
     for model in (
         vase_eucalyptus, vase_olive, vase_pampas, fern, amphora, vases, jug, stone_stack, pebbles, bowl,
-        bowl_lemons, cup, cups_stacked, books, books_and_cup, cloth, lemons, oranges, pears, candles,
-        candlesticks, basket, basket_eggs, sprig_eucalyptus, sprig_olive, fern_frond, pampas,
+        bowl_lemons, cup, cups_stacked, books, books_and_cup, candles, candlesticks, basket_eggs,
+        sprig_eucalyptus, sprig_olive, fern_frond, pampas,
     )
 })  # fmt: skip
