@@ -30,23 +30,17 @@ class Exposure:
     uneven: float
 
     @classmethod
-    def of(cls, layout: Layout, light: FirstLight, *, by_colour: bool = True) -> "Exposure":
+    def of(cls, layout: Layout, light: FirstLight) -> "Exposure":
         """Expose light so that the lit part of each coloured part shows its colour.
 
         The lit part is brighter than half way between the darkest and the brightest twentieth. Real light shifts
-        colours: path-traced scenes with the requested albedo miss them by a mean ΔE00 of 11.5. Without `by_colour`
-        there is only one gain, which shows the median of all lit places at 1.
+        colours: path-traced scenes with the requested albedo miss them by a mean ΔE00 of 11.5.
         """
         given = light.light.reshape(-1, 3)
         part = light.geometry.part
         slots = np.array([thing.slot for thing in layout.parts])
         receives_light = np.array([thing.glow == 0 for thing in layout.parts])
         ones = np.ones((len(layout.parts), 3), np.float32)
-        if not by_colour:
-            where = receives_light[part].ravel()
-            level = float(np.median(given[where] @ LUMINANCE)) if where.any() else 1.0
-            gain = np.float32(np.clip(1 / max(level, 1e-4), 1 / MAX_GAIN, MAX_GAIN))
-            return cls(np.where(receives_light[:, None], gain, ones), ones, 1.0)
         shown = np.where(receives_light, slots, -1)[part]
         # One row for each slot, and a last row for parts that receive no light.
         gains = np.ones((int(slots.max()) + 2, 3), np.float32)
@@ -81,6 +75,6 @@ class Exposure:
         return out
 
 
-def exposed(layout: Layout, light: FirstLight, *, by_colour: bool = True) -> Field:
+def exposed(layout: Layout, light: FirstLight) -> Field:
     """Return h×w×3: the light after its `Exposure`."""
-    return Exposure.of(layout, light, by_colour=by_colour).on(light.light, light.geometry.part)
+    return Exposure.of(layout, light).on(light.light, light.geometry.part)

@@ -58,9 +58,9 @@ class Exposed:
     exposure: Exposure
 
     @classmethod
-    def of(cls, layout: Layout, light: FirstLight, *, by_colour: bool = True) -> "Exposed":
+    def of(cls, layout: Layout, light: FirstLight) -> "Exposed":
         """Expose a layout's light as `exposed` does."""
-        exposure = Exposure.of(layout, light, by_colour=by_colour)
+        exposure = Exposure.of(layout, light)
         return cls(
             light, Upsampling.of(exposure.on(light.light, light.geometry.part), light.geometry.surface), exposure
         )
@@ -72,9 +72,9 @@ class Exposed:
         return contact_light(layout, self.light, self.exposure, self.small, geometry)
 
 
-def picture(layout: Layout, light: FirstLight, width: int, height: int, *, by_colour: bool = True) -> Rgb:
+def picture(layout: Layout, light: FirstLight, width: int, height: int) -> Rgb:
     """Return H×W×3 sRGB in [0, 1]: the layout with its finishes under a light of any size, as `exposed`."""
-    return developed(shade(layout, Exposed.of(layout, light, by_colour=by_colour), width, height))
+    return developed(shade(layout, Exposed.of(layout, light), width, height))
 
 
 def shade(

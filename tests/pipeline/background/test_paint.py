@@ -10,7 +10,6 @@ from pipeline.colour.asked import asked_colours
 from pipeline.colour.palette import compare_palette
 from pipeline.core.errors import ModelFailed
 from pipeline.core.networks import Capabilities, PaintRequest
-from pipeline.light.exposure import exposed
 from pipeline.light.first_light import first_light
 from pipeline.scene.composition import compose
 from service.catalogue.catalogue import load_catalogue
@@ -158,12 +157,3 @@ def test_a_light_network_is_not_called_for_a_scene_from_above() -> None:
     assert generator.calls == 0
     assert done == [1.0]
     assert painting.at(160, 160).std() > 0.01
-
-
-def test_without_exposure_by_colour_the_light_has_one_gain() -> None:
-    layout = compose(spec("podium", palette=("#2f5d50", "#e8dcc8")), 96, 96, 0.6)
-    first = first_light(layout, 96, 96)
-    one = exposed(layout, first, by_colour=False) / np.maximum(first.light, 1e-6)
-    many = exposed(layout, first) / np.maximum(first.light, 1e-6)
-    assert np.ptp(one) < 1e-3
-    assert np.ptp(many) > 0.05
