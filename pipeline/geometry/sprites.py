@@ -32,7 +32,7 @@ KEPT = 16
 #: Distance at which light on a prop starts from its surface, in steps between its slices: it shades itself in no bands.
 LIFT = 2.0
 #: Standard deviation in pixels of the smoothing of alpha.
-SMOOTH = 0.7
+SMOOTH = 0.5
 #: A tint's number in the files is its place here; "as_is" has its own colours, over white.
 TINTS = ("none", "own", "other", "leaf", "stone", "earth", "egg", "page", "wood", "as_is")
 

@@ -104,6 +104,9 @@ class Staging:
 
         `panels`: number of colours that a panel will take. If more are left, and no props for them, the stand has two.
         """
+        left, _, right, _ = self._layout.product
+        if left <= 0 or right >= self._layout.aspect:
+            return 0.0  # held from beyond the picture, the product stands on nothing
         rng, wide = self._rng, self._wide
         slot = self._large_slot()
         high = float(rng.uniform(0.1, 0.2))

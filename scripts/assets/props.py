@@ -16,7 +16,6 @@ from scripts.assets.shapes import (
     leaf,
     mottled,
     noise,
-    sheet,
     slab,
     smooth_line,
     speckled,
@@ -197,37 +196,33 @@ def _pages(at: Array, own: Array) -> Array:
 
 
 def _book(half: tuple[float, float], high: float, tint: str, seed: int) -> list[Piece]:
-    """A book that lies, its round back to the front."""
-    board, paint = 0.02, _linen(seed)
+    """A book that lies, its pages to the front."""
+    board, paint = 0.018, _linen(seed)
     w, d = half
     cover = slab((w, d), board, tint, paint, soft=0.008)
-    turn = np.linspace(-np.pi / 2, np.pi / 2, 30)
-    y, z = 0.5 * high * (1 + np.sin(turn)), d - 0.012 + 0.3 * high * np.cos(turn)
-    grid = np.stack([np.stack([np.full(30, x), y, z], 1) for x in np.linspace(-w + 0.004, w - 0.004, 30)])
-    spine = Piece(*sheet(grid, np.zeros_like(grid)), tint, paint, thin=True)
-    block = slab((w - 0.025, d - 0.012), high - 2 * board, "page", _pages, soft=0.004)
-    return [cover, cover.moved((0, high - board, 0)), block.moved((0, board, -0.004)), spine]
+    spine = slab((w, board / 2), high, tint, paint, soft=0.008).moved((0, 0, board / 2 - d))
+    block = slab((w - 0.014, d - 0.01), high - 2 * board, "page", _pages, soft=0.004)
+    return [cover, cover.moved((0, high - board, 0)), block.moved((0, board, -0.002)), spine]
 
 
-def _stacked(rng: Rng, sizes: tuple[tuple[float, float, float, str, bool], ...]) -> list[Piece]:
+def _stacked(rng: Rng, sizes: tuple[tuple[float, float, float, str], ...]) -> list[Piece]:
     out, y = list[Piece](), 0.0
-    for k, (w, d, high, tint, turned) in enumerate(sizes):
-        yaw = rng.uniform(-0.16, 0.16) + (np.pi if turned else 0)
-        out += [piece.moved((rng.normal(0, 0.02), y, 0.0), about(yaw)) for piece in _book((w, d), high, tint, 40 + k)]
+    for k, (w, d, high, tint) in enumerate(sizes):
+        turn, x = about(rng.uniform(-0.12, 0.12)), rng.normal(0, 0.02)
+        out += [piece.moved((x, y, 0.0), turn) for piece in _book((w, d), high, tint, 40 + k)]
         y += high
     return out
 
 
 def books(rng: Rng) -> list[Piece]:
     """Three books on top of each other."""
-    return _stacked(rng, ((0.5, 0.36, 0.11, "own", False), (0.46, 0.34, 0.075, "other", True),
-                          (0.4, 0.3, 0.095, "own", False)))  # fmt: skip
+    return _stacked(rng, ((0.5, 0.36, 0.13, "own"), (0.46, 0.34, 0.1, "other"), (0.4, 0.3, 0.12, "own")))
 
 
 def books_and_cup(rng: Rng) -> list[Piece]:
     """Two books, a small cup on them."""
-    out = _stacked(rng, ((0.5, 0.37, 0.1, "own", False), (0.46, 0.33, 0.08, "own", False)))
-    return out + [piece.moved((0.12, 0.18, 0.02)) for piece in _cup(0.17, 0.2, "other", 3)]
+    out = _stacked(rng, ((0.5, 0.37, 0.13, "own"), (0.46, 0.33, 0.11, "own")))
+    return out + [piece.moved((0.12, 0.24, 0.02)) for piece in _cup(0.17, 0.2, "other", 3)]
 
 
 def _cup(radius: float, high: float, tint: str, seed: int, handle: bool = True) -> list[Piece]:
@@ -404,7 +399,7 @@ def candles(rng: Rng) -> list[Piece]:
                 (0, h - 0.02)]  # fmt: skip
         out.append(lathe(line, tint, mottled(0.03, 8, 100 + k), soft=False).moved((x, 0, z)))
         wick = smooth_line(np.array([[x, h - 0.03, z], [x, h + 0.03, z], [x + 0.02, h + 0.07, z]]), 10)
-        out.append(tube(wick, 0.008, "as_is", even(0.03, 0.025, 0.02)))
+        out.append(tube(wick, 0.005, "as_is", even(0.03, 0.025, 0.02)))
     return out
 
 

@@ -31,6 +31,8 @@ _ZERO, _ONE, _INF = np.float32(0), np.float32(1), np.float32(np.inf)
 _NEAR = np.float32(1e-3)
 _NO_FACE = np.int32(0)
 _HALF = np.float32(0.5)
+#: Least share of a place that a prop covers to be seen there; half would lose stems thinner than a pixel.
+_COVERED = np.float32(0.4)
 #: Depth by which a place that no tint has half of lies behind one that has.
 _TOUCH = np.float32(1e-4)
 #: Cycles per canvas height, and per unit of direction, of the pseudo-random offset of a ray; any large numbers.
@@ -368,7 +370,7 @@ def meet_card(shapes: Shapes, p: Numbers, ox: F, oy: F, oz: F, dx: F, dy: F, dz:
     nearest = (e if u > _HALF else d) if v > _HALF else (b if u > _HALF else a)
     # Where thin tints meet, none has half of a place: it is the nearest pixel's, but a tint that has half comes first.
     most = mine > _HALF * whole
-    inside &= (whole > _HALF) & (most | (_of_tint(nearest, p[4]) > _ZERO))
+    inside &= (whole > _COVERED) & (most | (_of_tint(nearest, p[4]) > _ZERO))
     t += shapes.image[r, c + half] * p[5] / dz + (_ZERO if most else _TOUCH)
     # Seen from a little higher or lower than baked, its foot would be under the ground.
     ground = (p[6] - oy) / dy if dy < _ZERO else _INF
