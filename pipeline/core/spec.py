@@ -38,7 +38,8 @@ Finish = Literal[
     "plain", "plaster", "marble", "wood", "concrete", "terrazzo", "sand", "fabric", "velvet",
     "linen", "stone", "page", "leaf",
 ]  # fmt: skip
-#: Families of props, for a mood's own list; `pipeline/assets/props/props.toml` says which props each has.
+#: Families of props, for a mood's own list; `pipeline/assets/props/props.toml` says which props each has. Some
+#: have none any more, and stay for stored specs.
 PropName = Literal[
     "stones", "pebbles", "books", "folded_cloth", "towels", "tray", "bowl", "vase", "potted_plant",
     "water", "metal_ball", "candles", "fruit", "cup", "basket",

@@ -22,7 +22,7 @@ from pipeline.scene.flat_lay_props import (
     sprite,
 )
 from pipeline.scene.layout import Layout, Part, Role
-from pipeline.scene.props import BODIED, SATIN, PropPart, known, shows, tints
+from pipeline.scene.props import BODIED, SATIN, PropPart, body, known, tints
 from pipeline.scene.staging import ALL
 
 #: Minimum and maximum share of the visible surface that an asked colour's prop covers.
@@ -124,8 +124,7 @@ class FlatLay:
         rng.shuffle(shapes)
         for index in range(min(asked + extra, self._most)):
             first, slot = index < asked, self._next()
-            tints_ = ("own", "stone") if self._plan.suits(slot, "stone") else ("own",)
-            mine = [name for name in self._things if not first or shows(name, *tints_) >= BODIED]
+            mine = [name for name in self._things if not first or body(name, self._plan, slot) >= BODIED]
             shape = "disc" if self._plan.metallic(slot) else mine[0] if mine else shapes[index % len(shapes)]
             self._things = [one for one in self._things if one != shape]
             self._place(slot, shape, first)

@@ -86,6 +86,11 @@ def shows(name: str, *tints: Tint) -> float:
     return sum(shares.get(tint, 0.0) for tint in tints) / sum(shares.values())
 
 
+def body(name: str, plan: Assignment, slot: int) -> float:
+    """Return the share of a prop, 0–1, that has the colour of a slot; from BODIED up it can represent that colour."""
+    return shows(name, "own", "stone") if plan.suits(slot, "stone") else shows(name, "own")
+
+
 def prop(name: str, spot: Spot, area: float, rng: np.random.Generator, eye: Spot) -> Prop:
     """Return a prop of that name that stands on a spot, seen from `eye`."""
     slope = (eye[1] - spot[1]) / (eye[2] - spot[2])

@@ -11,7 +11,7 @@ from pipeline.geometry.heightfields import Dunes
 from pipeline.geometry.panels import Panel
 from pipeline.geometry.solids import Ball, Block, Drum, Solid
 from pipeline.scene.layout import FOCAL, Layout, Part, Role
-from pipeline.scene.props import BODIED, SATIN, Prop, PropPart, known, prop, shows, tints
+from pipeline.scene.props import BODIED, SATIN, Prop, PropPart, body, known, prop, tints
 
 #: Minimum share of the picture of an asked colour's prop; below 2 % it would not look like one of the picture's
 #: colours.
@@ -217,17 +217,17 @@ class Staging:
         if natural and not asked:
             slot = self._plan.natural["stone"]
         # A prop for an asked colour must show that colour.
-        mine = ("own", "stone") if self._plan.suits(slot, "stone") else ("own",)
         bodied = [
             name for name in self._things
-            if not asked or (shows(name, *mine) >= BODIED and known()[name].size >= BIG)
+            if not asked or (body(name, self._plan, slot) >= BODIED and known()[name].size >= BIG)
         ]  # fmt: skip
         name = bodied[int(rng.integers(len(bodied)))] if bodied and not self._plan.metallic(slot) else None
         if name is None and not asked:
             return  # only an asked colour needs a bare shape
         area = MIN_AREA * self._layout.aspect * (float(rng.uniform(1.0, 1.5)) if asked else 0.45 if small else 0.7)
         if asked and name is not None:
-            area *= ROOMY / max(shows(name, *mine), BODIED) / known()[name].size
+            # One size whatever its kind: an asked vase as large as others would tower over the product.
+            area *= ROOMY / max(body(name, self._plan, slot), BODIED) / known()[name].size
         best: tuple[float, float, float, Prop | None] | None = None
         eye = self._layout.eye
         # One shape is drawn. Only its boxes are tried in each place; the whole prop is made for the chosen place alone.

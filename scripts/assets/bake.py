@@ -2,7 +2,7 @@
 
 Run in an environment with `scripts/renderer/requirements.txt`: `python -m scripts.assets.bake pipeline/assets/props
 [NAME ...]`. Props that have a file are left as they are, so an interrupted run continues. Each prop becomes NAME.npz;
-`pipeline.scene.sprites` describes its arrays.
+`pipeline.geometry.sprites` reads its arrays.
 """
 
 import io
