@@ -12,7 +12,7 @@ from typing import Any
 
 import httpx
 
-from tests.support.storm.callers import upload
+from benchmarks.robustness.callers import upload
 
 _SWAP, _CUTOUT = "/v1/background-swap-with-spec", "/v1/cutouts"
 _TRANSPARENT = {"scene_type": "white", "mood": "calm", "output_preset": "transparent_cutout"}

@@ -8,8 +8,8 @@ from collections.abc import Iterator, Sequence
 import sqlalchemy as sa
 
 from benchmarks.operations.load import Answers
+from benchmarks.robustness import verdict
 from service.settings import Settings
-from tests.support.storm import verdict
 
 
 def lost(engine: sa.Engine, settings: Settings, answers: Answers) -> Iterator[str]:

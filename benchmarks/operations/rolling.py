@@ -26,9 +26,10 @@ from benchmarks.figures import Measured, Recorder, add_record_option, recorder_o
 from benchmarks.operations.load import Balancer, SteadyLoad, upload_photos
 from benchmarks.operations.lost import lost, show
 from benchmarks.operations.parts import Parts, small_photos, until
+from benchmarks.robustness import verdict
 from service.accounts.clients import Accounts
 from service.database.engine import create_engine, reader
-from tests.support.storm import installation, verdict
+from tests.support.storm import installation
 from tests.support.storm.fleet import Fleet, Member
 
 #: `shutdown_delay`: a few polls of the balancer.

@@ -36,9 +36,10 @@ from benchmarks.operations.delivered import OPTIONS, Pairing, pairings, wrong
 from benchmarks.operations.load import Balancer, SteadyLoad, upload_photos
 from benchmarks.operations.lost import lost, show
 from benchmarks.operations.parts import Parts, small_photos, until
+from benchmarks.robustness import verdict
 from service.database.engine import create_engine, reader
 from service.jobs.worker_registry import WorkerRegistry
-from tests.support.storm import installation, verdict
+from tests.support.storm import installation
 from tests.support.storm.fleet import Fleet, Member
 from tests.support.storm.photos import good
 

@@ -29,15 +29,16 @@ from rich.console import Console
 from rich.table import Table
 
 from benchmarks.figures import Measured, add_record_option, recorder_of
+from benchmarks.robustness import verdict
+from benchmarks.robustness.callers import Callers, Kind, Shopper, photos_of, upload
+from benchmarks.robustness.troubles import Troubles
 from service.accounts.clients import Accounts
 from service.database.engine import create_engine, reader
 from service.storage.expiry import build_expirer
 from service.webhooks.endpoints import Webhooks
-from tests.support.storm import installation, verdict
-from tests.support.storm.callers import Callers, Kind, Shopper, photos_of, upload
+from tests.support.storm import installation
 from tests.support.storm.fleet import Fleet
 from tests.support.storm.receiver import Receiver, answer, receiving
-from tests.support.storm.troubles import Troubles
 
 #: Shorter than in production, so that a storm includes many events. Durations are seconds.
 SETTINGS: dict[str, Any] = {

@@ -16,10 +16,10 @@ from rich.console import Console
 from rich.table import Table
 
 from benchmarks.figures import Measured, Recorder, record_option
+from benchmarks.robustness.mutations import mutated
 from pipeline.core.errors import OutOfMemory, PipelineError, Rejected
 from pipeline.core.spec import Limits
 from pipeline.photo.decode import decode
-from tests.support.mutations import mutated
 from tests.support.specimens import corpus, gif
 from tests.support.watched import Result, watched
 

@@ -30,6 +30,7 @@ from rich.console import Console
 from rich.table import Table
 
 from benchmarks.figures import Measured, Recorder, record_option
+from benchmarks.robustness.callers import upload
 from benchmarks.speed.bench import SAMPLE
 from benchmarks.speed.running import UNLIMITED
 from service.accounts.clients import Accounts
@@ -39,7 +40,6 @@ from service.database.tables import UNFINISHED, jobs, renders
 from service.jobs.worker_registry import WorkerRegistry
 from service.settings import load_settings
 from tests.support.storm import installation
-from tests.support.storm.callers import upload
 from tests.support.storm.fleet import Fleet
 
 SCENES = ("podium", "marble_tabletop", "neon", "garden_bokeh")

@@ -13,7 +13,7 @@ from typing import Any
 import httpx
 from ulid import ULID
 
-from tests.support.storm.mender import CUTOUTS, Mender
+from benchmarks.robustness.mender import CUTOUTS, Mender
 from tests.support.storm.photos import Deed, bad, good, with_deed
 
 _SWAP, _ORDERS = "/v1/background-swap-with-spec", "/v1/orders"
