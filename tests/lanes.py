@@ -1,4 +1,4 @@
-"""Which cases the fast lane leaves to the gate, and which tests a machine skips for lack of a library."""
+"""Which cases a faster lane leaves to a slower one, and which tests a machine skips for lack of a library."""
 
 import os
 import platform
@@ -20,7 +20,16 @@ def rest_in_gate(cases: Iterable[Any], fast: int = 1) -> list[Any]:
 
     For cases that check the same for another family, photo or seed. A case of several values is a tuple.
     """
+    return _rest(cases, fast, pytest.mark.gate)
+
+
+def rest_at_night(cases: Iterable[Any], gate: int = 1) -> list[Any]:
+    """Return the cases of `pytest.mark.parametrize`, all but the first `gate` marked for the nightly lane alone."""
+    return _rest(cases, gate, pytest.mark.nightly)
+
+
+def _rest(cases: Iterable[Any], first: int, mark: pytest.MarkDecorator) -> list[Any]:
     kept = list(cases)
-    return kept[:fast] + [
-        pytest.param(*(case if isinstance(case, tuple) else (case,)), marks=pytest.mark.gate) for case in kept[fast:]
+    return kept[:first] + [
+        pytest.param(*(case if isinstance(case, tuple) else (case,)), marks=mark) for case in kept[first:]
     ]

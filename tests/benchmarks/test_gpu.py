@@ -19,8 +19,7 @@ from pipeline.core.networks import Capabilities, FunctionSegmenter, Networks, Pa
 from service.cli.main import main
 from service.settings import Settings
 from service.worker.networks import open_networks
-from tests.models.hub.tiny_controlnets import save_controlnet
-from tests.models.hub.tiny_families import TINY_FAMILIES
+from tests.models.hub.tiny_families import TINY_FAMILIES, save_controlnet
 
 pytestmark = pytest.mark.gate  # loads what a worker loads, and swaps
 

@@ -14,7 +14,7 @@ from models.hub.recipe import Recipe
 from pipeline.core.errors import ModelFailed, OutOfMemory
 from pipeline.core.networks import PaintRequest
 from service.settings import RENDERER_CHECKPOINT
-from tests.lanes import rest_in_gate
+from tests.lanes import rest_at_night
 from tests.support.tiny_pipelines import TINY, conditions, load_pipeline
 
 #: diffusers' Euler scheduler and NumPy 2.
@@ -66,7 +66,7 @@ def alone(generator: DiffusersGenerator, request: PaintRequest) -> Any:
 
 
 @EULER
-@pytest.mark.parametrize("name", rest_in_gate(BATCHED))
+@pytest.mark.parametrize("name", rest_at_night(BATCHED))
 def test_pictures_of_a_batch_equal_those_of_single_runs(tiny_folder: Folders, name: str) -> None:
     generator = tiny(tiny_folder, name)
     asked = requests()

@@ -196,7 +196,7 @@ def test_scenes_are_read_in_order_and_one_in_twenty_is_held_out(tmp_path: Path) 
     }
 
 
-@pytest.mark.gate  # seventy steps of training, which no service runs
+@pytest.mark.nightly  # seventy steps of training, which no service runs
 def test_training_halves_the_loss_and_saves_weights_better_than_the_first_light(tmp_path: Path) -> None:
     import torch
 

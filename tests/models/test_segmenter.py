@@ -1,13 +1,19 @@
-"""Segmenters: the small one and the default ensemble on photos, and a session that breaks."""
+"""Segmenters: the small one and the default ensemble on photos, sessions against rembg's own, and one that breaks."""
 
+import inspect
+import subprocess
+import sys
 from dataclasses import replace
 from hashlib import md5, sha256
 from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
 
+from models.rembg_sessions import session_of
 from models.segmenter import RembgSegmenter, SegmenterUnknown, load_segmenter
+from models.sessions import CpuRuntime, Runtime, library_of, open_session
 from models.weights import CARDS, WeightsAltered, WeightsUnreachable, fetch
 from pipeline.core.errors import ModelFailed, NoSubject, OutOfMemory
 from pipeline.core.networks import Networks, Segmenter, cutting
@@ -16,7 +22,7 @@ from pipeline.cutout.cache import CutoutCache, Kind
 from pipeline.cutout.segment import segment
 from service.settings import Settings
 from service.worker.networks import open_networks
-from tests.lanes import rest_in_gate
+from tests.lanes import in_openvino, rest_at_night
 from tests.models.onnx_graphs import mean_of_channels
 from tests.support.still_life import Darkener, photo, still_life
 
@@ -113,7 +119,7 @@ def nothing(kind: str) -> Photo:
 KINDS = ["plaster", "noise", "grey", "gradient"]
 
 
-@pytest.mark.parametrize("kind", rest_in_gate(KINDS))
+@pytest.mark.parametrize("kind", rest_at_night(KINDS))
 def test_photos_without_a_product_are_no_subject(segmenter: Segmenter, kind: str) -> None:
     with pytest.raises(NoSubject):
         segment(nothing(kind), segmenter)
@@ -147,7 +153,7 @@ def test_the_default_finds_a_jar(default: Networks) -> None:
     assert (one & two).sum() / (one | two).sum() > 0.97
 
 
-@pytest.mark.gate  # a look of u2net costs a second; the fast lane shows these photos to the small one
+@pytest.mark.nightly  # a look of u2net costs a second; the gate shows such a photo to the small one
 @pytest.mark.parametrize("kind", ["noise", "gradient"])
 def test_to_the_default_photos_without_a_product_are_no_subject(default: Networks, kind: str) -> None:
     with pytest.raises(NoSubject):
@@ -191,3 +197,51 @@ def test_a_session_out_of_memory_and_a_broken_one_raise_different_errors() -> No
         RembgSegmenter(Session(RuntimeError("Failed to allocate memory for requested buffer")), "")(picture)
     with pytest.raises(ModelFailed):
         RembgSegmenter(Session(RuntimeError("bad shape")), "")(picture)
+
+
+FOLDER = Settings().weights
+
+
+@pytest.fixture(scope="module", name="photo")
+def _photo() -> Image.Image:
+    return Image.fromarray((still_life()[0] * 255).astype(np.uint8))
+
+
+@pytest.mark.parametrize("name", rest_at_night(["u2netp", "u2net"]))  # twelve CPU-seconds for the larger one
+@pytest.mark.parametrize("choice", ["auto", pytest.param("openvino-bf16", marks=in_openvino), "onnxruntime"])
+def test_rembg_sees_a_mask_with_this_session_as_with_its_own(
+    name: str, choice: CpuRuntime, photo: Image.Image, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ours = session_of(name, open_session(fetch(CARDS[name], FOLDER), Runtime(choice), bfloat16=True))
+    monkeypatch.setenv("U2NET_HOME", str(FOLDER))
+    theirs = type(ours)(name, None, providers=["CPUExecutionProvider"])
+
+    one, other = (np.asarray(session.predict(photo)[0]) for session in (ours, theirs))
+
+    # In codes of 255. In onnxruntime both are the same network; bfloat16 differs at edges only.
+    library = library_of(ours.inner_session)
+    difference = np.abs(one.astype(int) - other)
+    if library.endswith("bf16"):
+        assert difference.mean() < 1
+        assert (difference > 8).mean() < 0.01
+    else:
+        assert difference.max() <= (1 if library.startswith("openvino") else 0)
+
+
+@pytest.mark.parametrize("name", [card.name for card in CARDS.values() if card.side and not card.description])
+def test_a_networks_address_checksum_and_side_are_those_in_rembgs_source(name: str) -> None:
+    card, kind = CARDS[name], type(session_of(name, open_session(fetch(CARDS["u2netp"], FOLDER))))
+    source = inspect.getsource(inspect.getmodule(kind.predict)) + inspect.getsource(kind)  # type: ignore[arg-type]
+    assert f"({card.side}, {card.side})" in source
+    if card.url is not None:
+        assert f'"{card.url}"' in source
+        assert f'"{card.checksum}"' in source
+
+
+@pytest.mark.system
+def test_rembgs_sessions_are_imported_without_its_matting() -> None:
+    code = (
+        "import sys; from models.rembg_sessions import _kinds; _kinds();"
+        "print([name for name in sys.modules if name == 'rembg' or name.startswith('pymatting')])"
+    )
+    assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout == "[]\n"

@@ -20,7 +20,7 @@ def _classifier() -> GraphViewpoint:
     return GraphViewpoint(VIEWPOINT_CHECKPOINT, weights)
 
 
-@pytest.mark.gate  # torch's form of the network next to its graph
+@pytest.mark.nightly  # torch next to the graph, a file that only an export changes
 def test_the_graph_returns_the_features_of_torch(classifier: GraphViewpoint) -> None:
     import torch
 

@@ -6,16 +6,16 @@ from pathlib import Path
 import pytest
 
 from models.hub.pipelines import MemoryChoice
-from tests.lanes import rest_in_gate
+from tests.lanes import rest_at_night
 from tests.support.tiny_pipelines import load_pipeline
 
 
 @pytest.mark.parametrize(
     ("name", "said"),
-    rest_in_gate(
+    rest_at_night(
         [
-            ("FLUX.1-Fill-dev", "the mask of an inpainting model"),
             ("stable-diffusion-xl-inpainting", "takes 9 channels"),
+            ("FLUX.1-Fill-dev", "the mask of an inpainting model"),
         ]
     ),
 )

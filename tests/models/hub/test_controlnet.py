@@ -15,8 +15,8 @@ from models.hub.controlnet import CONTROLLED, DepthChoice, depth_picture, depth_
 from models.hub.recipe import resized
 from pipeline.core.networks import Conditions, Laid, PaintRequest
 from pipeline.scene.layout import FOCAL
-from tests.lanes import rest_in_gate
-from tests.models.hub.tiny_controlnets import save_controlnet
+from tests.lanes import rest_at_night
+from tests.models.hub.tiny_families import save_controlnet
 from tests.support.tiny_pipelines import conditions, load_pipeline, paint
 
 STEERED = (
@@ -86,7 +86,7 @@ def test_a_held_product_has_its_layouts_depth() -> None:
     assert (depth_picture(asked(nearer, laid)) == 1).all()  # things in front hide it
 
 
-@pytest.mark.parametrize("name", rest_in_gate(STEERED))
+@pytest.mark.parametrize("name", rest_at_night(STEERED))
 def test_the_depth_reaches_the_net_at_the_painted_size_and_steers_the_picture(
     tiny_folder: Callable[[str], Path], net_folder: Callable[[str], Path], name: str
 ) -> None:
@@ -116,7 +116,7 @@ def test_the_depth_reaches_the_net_at_the_painted_size_and_steers_the_picture(
     assert np.abs(paint(generator, replace(scene, light=scene.light * 0.1)) - painted).max() > 0
 
 
-@pytest.mark.parametrize("name", rest_in_gate(["stable-diffusion-v1-5", "stable-diffusion-xl-base-1.0"]))
+@pytest.mark.parametrize("name", rest_at_night(["stable-diffusion-v1-5", "stable-diffusion-xl-base-1.0"]))
 def test_a_controlnet_of_zero_strength_leaves_the_models_picture(
     tiny_folder: Callable[[str], Path], net_folder: Callable[[str], Path], name: str
 ) -> None:
@@ -129,7 +129,7 @@ def test_a_controlnet_of_zero_strength_leaves_the_models_picture(
     assert "depth" not in alone.version
 
 
-@pytest.mark.parametrize("name", rest_in_gate(STEERED, fast=0))
+@pytest.mark.parametrize("name", rest_at_night(STEERED, gate=0))
 def test_start_depth_and_hold_work_together_and_in_a_batch_as_alone(
     tiny_folder: Callable[[str], Path], net_folder: Callable[[str], Path], name: str
 ) -> None:
@@ -176,7 +176,7 @@ def test_an_invalid_controlnet_for_this_model_is_refused_by_the_settings_name(
     refused(model, hollow, "weights can't be read")
 
 
-@pytest.mark.gate  # more pipelines; the test above checks the same
+@pytest.mark.nightly  # pipelines of other families; the test above checks the same
 def test_a_controlnet_of_another_model_and_a_model_without_any_are_refused(
     tiny_folder: Callable[[str], Path], net_folder: Callable[[str], Path], tmp_path: Path
 ) -> None:

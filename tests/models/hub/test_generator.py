@@ -20,7 +20,7 @@ from pipeline.background.paint import lit_drawing
 from pipeline.core.errors import ModelFailed, OutOfMemory, PaintingWithheld
 from pipeline.core.networks import Generator, PaintRequest, painted
 from service.settings import RENDERER_CHECKPOINT
-from tests.lanes import rest_in_gate
+from tests.lanes import rest_at_night
 from tests.models.hub.tiny_families import flux3_klein
 from tests.support.tiny_pipelines import conditions, load_pipeline, paint
 
@@ -52,7 +52,7 @@ EULER = pytest.mark.filterwarnings("ignore:__array__ implementation doesn't acce
 @EULER
 @pytest.mark.parametrize(
     ("name", "pipeline", "size", "own", "steps"),
-    rest_in_gate(
+    rest_at_night(
         [
             # PNDM makes the first of its steps twice
             ("stable-diffusion-v1-5", "StableDiffusionImg2ImgPipeline", 64, 3, 4),
@@ -97,6 +97,7 @@ def test_each_family_runs_in_its_class_with_its_steps_and_repeats_itself(
         painted(generator, PaintRequest("x", "", scene, 1, stop))
 
 
+@pytest.mark.nightly  # another family; in the gate one runs in its class
 def test_flux_3_klein_runs_as_a_modular_pipeline_with_a_reference_and_stops_at_once(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -12,7 +12,7 @@ from models.hub.generator import DiffusersGenerator
 from models.hub.latents import Hold, Packing, folded
 from models.hub.recipe import resized
 from pipeline.core.networks import Conditions, Laid, PaintRequest
-from tests.lanes import rest_in_gate
+from tests.lanes import rest_at_night
 from tests.support.tiny_pipelines import conditions, load_pipeline
 
 SIDE = 64
@@ -36,7 +36,7 @@ def bytes_of(values: np.ndarray) -> Image.Image:
 @EULER
 @pytest.mark.parametrize(
     ("name", "kind", "packing", "run"),
-    rest_in_gate(
+    rest_at_night(
         [
             ("stable-diffusion-v1-5", "StableDiffusion", "grid", {"num_inference_steps": 8, "strength": 0.75}),
             ("stable-diffusion-xl-base-1.0", "StableDiffusionXL", "grid", {"num_inference_steps": 8, "strength": 0.75}),
@@ -104,7 +104,7 @@ def _painted(pipe: Any, given: dict[str, Any]) -> np.ndarray:
 @EULER
 @pytest.mark.parametrize(
     ("name", "size"),
-    rest_in_gate(
+    rest_at_night(
         [
             ("stable-diffusion-v1-5", 64),
             ("sdxl-lightning", 64),
@@ -152,6 +152,7 @@ def _through(vae: Any, picture: np.ndarray) -> np.ndarray:
     return answer.clip(0, 1)
 
 
+@pytest.mark.nightly  # another family; in the gate one paints round a held product
 def test_an_edit_model_without_an_inpainting_class_sees_the_product_in_its_picture(
     tiny_folder: Callable[[str], Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:

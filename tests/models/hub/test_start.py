@@ -1,8 +1,9 @@
-"""Flow pipelines start at their family's noise, with any scheduler's shift for the size."""
+"""Flow pipelines start at their family's noise, at any size, and paint as many pixels as in their training."""
 
 import functools
 import json
 from collections.abc import Callable
+from itertools import product
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -12,11 +13,13 @@ import pytest
 from PIL import Image
 
 from models.hub.families import FAMILIES, family_of
+from models.hub.recipe import painted_size
 from models.hub.start import noise_schedule, schedule
 from pipeline.background.paint import paint as paint_layout
 from pipeline.core.networks import Laid
 from pipeline.scene.composition import compose
-from tests.lanes import rest_in_gate
+from service.catalogue.catalogue import load_catalogue
+from tests.lanes import rest_at_night
 from tests.models.hub.tiny_families import TINY_FAMILIES
 from tests.support.still_life import preset, spec
 from tests.support.tiny_pipelines import load_pipeline, paint
@@ -24,7 +27,7 @@ from tests.support.tiny_pipelines import load_pipeline, paint
 
 @pytest.mark.parametrize(
     ("name", "kind", "size"),
-    rest_in_gate(
+    rest_at_night(
         [
             # the pipeline whose noise depends on the picture's size
             ("FLUX.1-dev", "FluxImg2ImgPipeline", (128, 64)),
@@ -88,7 +91,13 @@ def test_only_flow_families_have_a_start_noise() -> None:
 
 @pytest.mark.parametrize("held", [False, True])
 @pytest.mark.parametrize(
-    "name", ["FLUX.2-klein-4B", "FLUX.1-Kontext-dev", "FLUX.2-klein-9b-kv", "Qwen-Image-Edit", "Qwen-Image-Edit-2511"]
+    "name",
+    rest_at_night(
+        [
+            *("FLUX.2-klein-4B", "FLUX.1-Kontext-dev", "FLUX.2-klein-9b-kv"),
+            *("Qwen-Image-Edit", "Qwen-Image-Edit-2511"),
+        ]
+    ),
 )
 def test_an_edit_model_gets_an_instruction_and_keeps_the_given_size(
     tiny_folder: Callable[[str], Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, held: bool
@@ -124,3 +133,29 @@ def test_an_edit_model_gets_an_instruction_and_keeps_the_given_size(
     assert (call["width"], call["height"]) == (176 if "Qwen" not in name else 160, 80 if "Qwen" not in name else 96)
     assert call["image"].size == (call["width"], call["height"])
     assert call.get("true_cfg_scale") == (4.0 if "Qwen" in name else None)
+
+
+def test_every_preset_is_painted_at_about_a_megapixel_and_never_more() -> None:
+    sizes = {one.size for one in load_catalogue().presets.values() if one.background == "scene" and one.size}
+    shapes = {size: painted_size(*size, size=1024, multiple=16) for size in sizes}
+    for (width, height), (wide, tall) in shapes.items():
+        assert 0.96 < wide * tall / 1024**2 <= 1, shapes
+        assert wide / tall == pytest.approx(width / height, rel=0.03)
+    # Each is a shape to compile for.
+    assert len(set(shapes.values())) <= 8
+
+
+def test_sides_are_multiples_and_at_least_one() -> None:
+    for width, height in product((1, 3, 100, 1000, 4000), (1, 7, 640, 1001)):
+        wide, tall = painted_size(width, height, size=64, multiple=32)
+        assert wide % 32 == tall % 32 == 0
+        assert wide >= 32 <= tall
+        assert min(wide, tall) == 32 or wide * tall <= 64**2
+
+
+def test_a_pipeline_of_no_known_family_paints_at_its_own_size(
+    tiny_folder: Callable[[str], Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("models.hub.found.family_of", lambda *_, **__: None)
+    # FLUX.1 [dev] has 128 cells of its autoencoder's, which are two pixels wide here.
+    assert load_pipeline(tiny_folder("FLUX.1-dev")).capabilities.size == 256

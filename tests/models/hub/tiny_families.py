@@ -1,4 +1,4 @@
-"""Further tiny random pipelines of diffusers: the other classes of hub models besides `TINY`."""
+"""Further tiny random pipelines of diffusers, and ControlNets for them: the hub models' classes besides `TINY`."""
 
 from collections.abc import Callable
 from functools import partial
@@ -123,7 +123,7 @@ def flux_fill(folder: Path) -> Any:
     return _flux(folder, "FluxFillPipeline", channels=48, guidance=True)
 
 
-def _qwen_image(kind: str, **further: Any) -> Any:
+def _qwen_image(kind: str, processor: Any) -> Any:
     import diffusers
     from transformers import Qwen2_5_VLConfig, Qwen2_5_VLForConditionalGeneration
 
@@ -152,12 +152,8 @@ def _qwen_image(kind: str, **further: Any) -> Any:
             patch_size=2, in_channels=16, out_channels=4, num_layers=1, attention_head_dim=16, num_attention_heads=2,
             joint_attention_dim=16, axes_dims_rope=(8, 4, 4),
         ),
-        **further,
+        processor=processor,
     )  # fmt: skip
-
-
-def qwen_image(folder: Path) -> Any:
-    return _qwen_image("QwenImagePipeline")
 
 
 def qwen_image_edit(folder: Path, kind: str = "QwenImageEditPipeline") -> Any:
@@ -234,8 +230,37 @@ TINY_FAMILIES: dict[str, Callable[[Path], Any]] = {
     "FLUX.1-Kontext-dev": flux_kontext,
     "FLUX.1-Fill-dev": flux_fill,
     "FLUX.2-klein-9b-kv": flux2_klein_kv,
-    "Qwen-Image": qwen_image,
     "Qwen-Image-Edit": qwen_image_edit,
     "Qwen-Image-Edit-2511": partial(qwen_image_edit, kind="QwenImageEditPlusPipeline"),
     "stable-diffusion-xl-base-1.0": stable_diffusion_xl,
 }
+
+
+def save_controlnet(folder: Path, name: str, pipe: Any) -> Path:
+    """Save a ControlNet for a tiny pipeline, of a name in `TINY_FAMILIES`; return its folder."""
+    import diffusers
+    import torch
+
+    torch.manual_seed(5)
+    if hasattr(pipe, "unet"):
+        # one halving, as in the tiny autoencoders
+        net = diffusers.ControlNetModel.from_unet(pipe.unet, conditioning_embedding_out_channels=(16, 32))
+    elif name.startswith("FLUX.1"):
+        net = diffusers.FluxControlNetModel.from_transformer(
+            pipe.transformer, num_layers=1, num_single_layers=1, attention_head_dim=16, num_attention_heads=2
+        )
+    elif name.startswith("Z-Image"):
+        net = diffusers.ZImageControlNetModel(
+            control_layers_places=[0], control_in_dim=4, dim=32, n_heads=2, n_kv_heads=2, n_refiner_layers=1
+        )
+    else:
+        net = diffusers.SD3ControlNetModel(
+            sample_size=32, patch_size=2, in_channels=16, out_channels=16, num_layers=1, attention_head_dim=8,
+            num_attention_heads=4, joint_attention_dim=64, caption_projection_dim=32, pooled_projection_dim=64,
+        )  # fmt: skip
+    with torch.no_grad():
+        for weights in net.parameters():
+            if not weights.any():  # those of a new ControlNet, which have no effect yet
+                weights.normal_(std=0.2)
+    net.save_pretrained(folder / "controlnet")
+    return folder / "controlnet"
