@@ -57,6 +57,7 @@ def test_a_batch_that_was_killed_half_way_resumes_and_pays_nothing_twice(
     assert served.installation.wrong() == []
 
 
+@pytest.mark.nightly  # in the gate a batch is killed
 def test_ctrl_c_and_sigterm_keep_finished_pictures_and_name_the_next_command(shoot: Shoot) -> None:
     for number in range(12):
         shoot.add(f"{number}.png", photo(100 + number))
@@ -79,6 +80,7 @@ def test_ctrl_c_and_sigterm_keep_finished_pictures_and_name_the_next_command(sho
     assert shoot.entries() == {"grant": 1, "debit": 24}
 
 
+@pytest.mark.nightly  # in the gate service/batch/test_here.py makes a local batch
 def test_ctrl_c_of_a_local_batch_mentions_no_server(tmp_path: Path) -> None:
     here = Shoot(tmp_path)
     for number in range(30):

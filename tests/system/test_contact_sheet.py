@@ -54,6 +54,7 @@ def reviewed(sheet: Path, browser: Any, to: Path) -> list[str]:
     return seen
 
 
+@pytest.mark.nightly  # in the gate service/batch/test_review.py carries out a review
 def test_a_review_by_keyboard_is_saved_and_carried_out_and_charges_only_new_pictures(
     served: Served, tmp_path: Path, program: str
 ) -> None:

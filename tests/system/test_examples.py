@@ -177,6 +177,7 @@ def test_the_references_curl_samples_run(desk: Desk, name: str) -> None:
     desk.shell(EXAMPLES[name]["curl"], **waiting(desk, name))
 
 
+@pytest.mark.nightly  # in the gate the same samples in curl, and client/test_calls.py makes these calls
 @pytest.mark.parametrize("name", [name for name, samples in EXAMPLES.items() if "python" in samples])
 def test_the_references_python_samples_run(desk: Desk, name: str) -> None:
     desk.python(EXAMPLES[name]["python"], **waiting(desk, name))

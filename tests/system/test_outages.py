@@ -10,24 +10,18 @@ from typing import Any
 import httpx
 import pytest
 
-from tests.support.installation import Installation, running_installation
+from tests.support.installation import Installation
 from tests.support.polling import until
 from tests.support.served import Caller
 from tests.support.storm.photos import Deed, good, with_deed
 
-
-@pytest.fixture(scope="module")
-def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Installation, Caller]]:
-    with (
-        running_installation("production", tmp_path_factory.mktemp("production")) as installation,
-        Caller(installation) as caller,
-    ):
-        yield installation, caller
+pytestmark = pytest.mark.parametrize("troubled", ["production"], indirect=True)
+at_night = pytest.mark.nightly  # in the gate a slow store and a lost queue; service/worker/test_run.py has the others
 
 
 @pytest.fixture
-def installation(shared: tuple[Installation, Caller]) -> Iterator[Installation]:
-    installation = shared[0]
+def installation(troubled: tuple[Installation, Caller]) -> Iterator[Installation]:
+    installation = troubled[0]
     installation.all_ready()
     yield installation
     for server in installation.made.servers:
@@ -39,9 +33,9 @@ def installation(shared: tuple[Installation, Caller]) -> Iterator[Installation]:
 
 
 @pytest.fixture
-def caller(installation: Installation, shared: tuple[Installation, Caller]) -> Caller:
-    until(shared[1].is_ready)
-    return shared[1]
+def caller(installation: Installation, troubled: tuple[Installation, Caller]) -> Caller:
+    until(troubled[1].is_ready)
+    return troubled[1]
 
 
 # The queue
@@ -65,6 +59,7 @@ def test_a_queue_server_that_is_lost_with_all_its_data_loses_no_job(installation
 # The database
 
 
+@at_night
 def test_a_database_that_hangs_for_longer_than_a_lease_costs_no_attempt(
     installation: Installation, caller: Caller
 ) -> None:
@@ -81,6 +76,7 @@ def test_a_database_that_hangs_for_longer_than_a_lease_costs_no_attempt(
     assert caller.outcome(caller.submit(key))[0] == "SUCCESS"
 
 
+@at_night
 def test_a_database_that_is_killed_and_comes_back_costs_no_attempt(installation: Installation, caller: Caller) -> None:
     assert installation.made.database is not None
     key, balance = caller.upload(good()), caller.balance
@@ -115,6 +111,7 @@ def test_a_slow_store_costs_no_attempt(installation: Installation) -> None:
     assert installation.job(accepted).attempt == 1
 
 
+@at_night
 def test_a_store_that_is_away_refuses_submits_and_costs_no_attempt(installation: Installation, caller: Caller) -> None:
     assert installation.made.store is not None
     key, balance = caller.upload(good()), caller.balance

@@ -13,39 +13,25 @@ import pytest
 from PIL import Image
 
 from tests.support.command_line import BACKDROP
-from tests.support.databases import new_database
 from tests.support.storm import servers
 from tests.support.up import BOTTLE, Up, ended, grey, job_id, submit, under_way, upload
 
+# In the gate the browser's journeys and the samples run on the embedded default.
+EMBEDDED = pytest.param("embedded", marks=pytest.mark.nightly)
 
-@pytest.fixture(scope="module", params=["embedded", "production"])
-def up(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Up]:
-    """SQLite, a directory and the embedded Valkey; or PostgreSQL, an S3 server and a Valkey by URL."""
-    home = tmp_path_factory.mktemp(request.param)
+
+@pytest.fixture(scope="module")
+def up(servers_of: tuple[Path, dict[str, str]]) -> Iterator[Up]:
+    home, variables = servers_of
     home.chmod(0o755)  # as an earlier release made it
-    settings = {"BACKDROP_WEBHOOK_ALLOW_PRIVATE": "true"}
-    if request.param == "production":
-        endpoint: str = request.getfixturevalue("s3_server")
-        settings |= {
-            "DATABASE_URL": new_database(request.getfixturevalue("postgresql_server"), "up"),
-            "VALKEY_URL": request.getfixturevalue("valkey_url"),
-            "BACKDROP_STORE": "s3",
-            "BACKDROP_S3_ENDPOINT_URL": endpoint,
-            "BACKDROP_S3_SOURCE_BUCKET": "up-sources",
-            "BACKDROP_S3_RENDER_BUCKET": "up-renders",
-            "AWS_ACCESS_KEY_ID": servers.S3_KEY,
-            "AWS_SECRET_ACCESS_KEY": servers.S3_SECRET,
-            "AWS_REGION": "us-east-1",
-        }
-        servers.make_buckets(endpoint, "up-sources", "up-renders")
-    up = Up(home, **settings)
+    up = Up(home, BACKDROP_WEBHOOK_ALLOW_PRIVATE="true", **variables)
     up.start()
     yield up
     if not up.ended:  # the last test of each installation ends it in a way of its own
         assert up.stop() == 0
 
 
-@pytest.mark.parametrize("up", ["production"], indirect=True)
+@pytest.mark.parametrize("servers_of", ["production"], indirect=True)
 def test_a_developer_receives_webhooks_on_their_own_machine(up: Up) -> None:
     with up.client("developer", 0) as api:
         key = api.headers["Authorization"].removeprefix("Bearer ")
@@ -65,9 +51,6 @@ def test_a_developer_receives_webhooks_on_their_own_machine(up: Up) -> None:
         assert api.get("/v1/webhook").status_code == 404
 
 
-# At night on the embedded default too, and the next test on the other. The parts are the same processes, and
-# tests/system/test_in_flight.py kills a worker of the embedded default.
-@pytest.mark.parametrize("up", [pytest.param("embedded", marks=pytest.mark.nightly), "production"], indirect=True)
 def test_a_mixed_day_with_a_killed_worker_costs_exactly_the_successes(up: Up) -> None:
     with up.client("mixed", 50) as api, up.client("other", 50) as other:
         good = [job_id(api, BOTTLE) for _ in range(2)]
@@ -105,7 +88,7 @@ def stored_renders(up: Up, job: str) -> list[str]:
     return [one["Key"] for one in listed if job in one["Key"]]
 
 
-@pytest.mark.parametrize("up", ["embedded", pytest.param("production", marks=pytest.mark.nightly)], indirect=True)
+@pytest.mark.nightly  # three swaps more; in the gate service/worker/test_interrupted_run.py cancels a running job
 def test_a_job_cancelled_while_it_runs_is_refunded_once_and_its_worker_takes_the_next(up: Up) -> None:
     with up.client("canceller", 10) as api:
         cancelled, waiting, wanted = (job_id(api, BOTTLE) for _ in range(3))
@@ -128,8 +111,7 @@ def test_a_job_cancelled_while_it_runs_is_refunded_once_and_its_worker_takes_the
         assert sorted(entry["kind"] for entry in credits["entries"]) == ["debit"] * 3 + ["grant"] + ["refund"] * 2
 
 
-# Stopped and started again: twelve seconds each. At night on PostgreSQL, S3 and a Valkey of its own too.
-@pytest.mark.parametrize("up", ["embedded", pytest.param("production", marks=pytest.mark.nightly)], indirect=True)
+@pytest.mark.nightly  # starts everything again; in the gate service/worker/test_in_flight.py stops a worker with jobs
 def test_ctrl_c_during_a_job_loses_nothing_and_leaves_no_process(up: Up) -> None:
     with up.client("interrupted", 10) as api:
         job = job_id(api, BOTTLE)
@@ -146,7 +128,7 @@ def test_ctrl_c_during_a_job_loses_nothing_and_leaves_no_process(up: Up) -> None
         assert api.get("/v1/credits").json()["balance"] == 10 - found["credits_cost"]
 
 
-@pytest.mark.parametrize("up", ["embedded"], indirect=True)
+@pytest.mark.parametrize("servers_of", [EMBEDDED], indirect=True)
 def test_only_its_owner_can_read_the_home(up: Up) -> None:
     up.client("private", 10).close()
 
@@ -165,12 +147,12 @@ def test_only_its_owner_can_read_the_home(up: Up) -> None:
 @pytest.mark.skipif(
     sys.platform != "linux", reason="only Linux tells a child that its parent was killed (README, Limits)"
 )
-@pytest.mark.parametrize("up", ["embedded"], indirect=True)
+@pytest.mark.parametrize("servers_of", [EMBEDDED], indirect=True)
 def test_killing_up_itself_leaves_no_process(up: Up) -> None:
     assert up.stop(signal.SIGKILL) == -signal.SIGKILL
 
 
-@pytest.mark.parametrize("up", ["production"], indirect=True)
+@pytest.mark.parametrize("servers_of", ["production"], indirect=True)
 def test_a_dead_part_takes_the_others_down(up: Up) -> None:
     children = up.children()
 

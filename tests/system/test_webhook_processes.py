@@ -1,11 +1,16 @@
-"""A real `backdrop sweep` process, killed and stopped at the worst moments, unnoticed by the receiver."""
+"""A real `backdrop sweep` process, killed and stopped at the worst moments, unnoticed by the receiver.
+
+It outlives the shell that started it.
+"""
 
 import json
 import os
 import signal
+import subprocess
+import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler
 from pathlib import Path
@@ -22,6 +27,7 @@ from service.settings import Settings
 from service.webhooks.endpoints import Webhooks
 from tests.support.command_line import BACKDROP, migrated_home, run
 from tests.support.databases import migrated_engine
+from tests.support.polling import until
 from tests.support.shop import Shop, render
 from tests.support.storm.receiver import answer, receiving
 from tests.support.webhooks import make_server_context
@@ -59,14 +65,6 @@ class Sweep:
 @pytest.fixture
 def sweep(tmp_path: Path, migrated_url: str, valkey_url: str) -> Sweep:
     return Sweep(tmp_path, migrated_url, valkey_url)
-
-
-def until(reached: Callable[[], Any], sweep: Sweep, timeout: float = 300.0) -> Any:
-    end = time.monotonic() + timeout
-    while not (value := reached()):
-        assert time.monotonic() < end, (sweep.home / "sweep.log").read_text()[-3000:]
-        time.sleep(0.05)
-    return value
 
 
 def states(engine: sa.Engine) -> list[str]:
@@ -109,16 +107,16 @@ def test_a_sweep_that_is_killed_between_sending_and_writing_sends_again(sweep: S
         _, secret = Webhooks(engine, allow_private=True).register(shop.client.name, receiver.url)
         shop.jobs.succeed(shop.claim(shop.order()), render())
         with sweep.running() as first:
-            until(lambda: receiver.received, sweep)
+            until(lambda: receiver.received)
             locks[0].wait(300)
             time.sleep(1)
             first.kill()
             first.wait(300)
         locks[1].set()
-        until(lambda: states(engine) == ["waiting"], sweep)
+        until(lambda: states(engine) == ["waiting"])
         lease_over(engine)
         with sweep.running():
-            until(lambda: states(engine) == ["delivered"], sweep)
+            until(lambda: states(engine) == ["delivered"])
 
     once, again = receiver.received
     assert once.id == again.id
@@ -131,6 +129,7 @@ def lasting(message: dict[str, Any]) -> dict[str, Any]:
     return message | {"data": message["data"] | {"render": render}}
 
 
+@pytest.mark.nightly  # in the gate without processes: service/webhooks/test_delivery_loop.py and test_connection.py
 @ON_ONE
 def test_two_sweeps_deliver_each_message_once_over_tls_and_stop_on_a_signal(
     sweep: Sweep, engine: sa.Engine, tmp_path: Path
@@ -142,11 +141,11 @@ def test_two_sweeps_deliver_each_message_once_over_tls_and_stop_on_a_signal(
             Webhooks(engine, allow_private=True).register(shop.client.name, receiver.url)
         trusted = {"SSL_CERT_FILE": str(tmp_path / "ca.pem")}
         with sweep.running(**trusted) as one, sweep.running(**trusted) as two:
-            until(lambda: (sweep.home / "sweep.log").read_text().count("webhook delivery started") == 2, sweep)
+            until(lambda: (sweep.home / "sweep.log").read_text().count("webhook delivery started") == 2)
             for _ in range(10):
                 for shop in shops:
                     shop.jobs.succeed(shop.claim(shop.order()), render())
-            until(lambda: states(engine) == ["delivered"] * 30, sweep)
+            until(lambda: states(engine) == ["delivered"] * 30)
             for process in (one, two):
                 process.send_signal(signal.SIGTERM)
             assert [process.wait(300) for process in (one, two)] == [0, 0]
@@ -176,15 +175,15 @@ def test_the_operator_registers_watches_resends_rotates_and_clears(
         shop.jobs.succeed(shop.claim(shop.order()), render())
         assert "not sent yet  next 20" in clients("webhook", name)
         with sweep.running():
-            until(lambda: "delivered  attempts 1  HTTP 204" in clients("webhook", name), sweep)
+            until(lambda: "delivered  attempts 1  HTTP 204" in clients("webhook", name))
             (message,) = json.loads(clients("webhook", name, "--json"))["messages"]
             clients("webhook", name, "--resend", message["id"])
-            until(lambda: len(receiver.received) == 2, sweep)
-            until(lambda: states(engine) == ["delivered"], sweep)
+            until(lambda: len(receiver.received) == 2)
+            until(lambda: states(engine) == ["delivered"])
             secret = clients("rotate-webhook-secret", name, "--grace-hours", "1").split()[-1]
             assert "also signs until" in clients("webhook", name)
             clients("webhook", name, "--resend", message["id"])
-            until(lambda: len(receiver.received) == 3, sweep)
+            until(lambda: len(receiver.received) == 3)
         first, _, third = receiver.received
         assert lasting(first.verified(registered["secret"])) == lasting(third.verified(registered["secret"]))
         assert third.verified(registered["secret"]) == third.verified(secret)
@@ -221,3 +220,24 @@ def test_an_impossible_command_is_refused_in_a_sentence(tmp_path: Path) -> None:
     ):
         result = run("clients", *command.split(), *home)
         assert (result.exit_code, remedy in result.output) == (1, True), command
+
+
+@pytest.mark.nightly  # in the gate the first test here starts and kills a sweep
+def test_a_sweep_outlives_its_shell_and_logs_why_it_stops(tmp_path: Path, valkey_url: str) -> None:
+    settings = Settings(home=tmp_path, queue_url=valkey_url)
+    migrated_engine(settings).dispose()
+    log = tmp_path / "sweep.log"
+    shell = f"{sys.executable} -m service.cli.main sweep >{log} 2>&1 & echo $!"
+    started = subprocess.run(["/bin/sh", "-c", shell], env=settings.environment(), capture_output=True, check=True)
+    sweep = psutil.Process(int(started.stdout))
+    try:
+        until(lambda: "webhook delivery started" in log.read_text())
+        time.sleep(1.5)  # longer than the supervisor takes to check its parent
+        assert sweep.is_running()
+
+        os.kill(sweep.pid, signal.SIGTERM)
+        until(lambda: not sweep.is_running() or sweep.status() == psutil.STATUS_ZOMBIE)
+        assert "the sweep stops: SIGTERM" in log.read_text()
+    finally:
+        if sweep.is_running():
+            sweep.kill()

@@ -25,22 +25,6 @@ from tests.support.polling import until
 from tests.support.storm.photos import Deed, bad, good, with_deed
 
 
-# At night on SQLite too: the worker and the queue are the same there.
-@pytest.fixture(scope="module", params=["production", pytest.param("embedded", marks=pytest.mark.nightly)])
-def shared(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Installation]:
-    """One host with SQLite; or several on PostgreSQL, whose clocks are a minute fast and a minute slow."""
-    clocks = (60, -60) if request.param == "production" else (0, 0)
-    with running_installation(request.param, tmp_path_factory.mktemp(request.param), clocks=clocks) as installation:
-        yield installation
-
-
-@pytest.fixture
-def installation(shared: Installation) -> Iterator[Installation]:
-    shared.all_ready()
-    yield shared
-    assert shared.wrong() == []
-
-
 def test_good_and_bad_photos_end_as_they_should(installation: Installation) -> None:
     fine = [installation.order(good(number)) for number in range(3)]
     unusable = {code: installation.order(data) for code, data in bad().items()}
@@ -61,6 +45,7 @@ def test_a_job_that_takes_too_much_memory_is_refunded_and_its_worker_goes_on(ins
     assert [process_of(worker).pid for worker in installation.workers] == before
 
 
+@pytest.mark.nightly  # in the gate test_up.py kills a worker, and service/jobs/test_transitions.py ends lost jobs
 def test_a_job_that_gets_every_worker_killed_is_refunded_and_the_next_job_runs(installation: Installation) -> None:
     accepted = installation.order(with_deed(Deed.KILLED))
 
@@ -169,7 +154,7 @@ def test_a_worker_that_lost_its_lease_while_it_was_frozen_changes_nothing(instal
 
 
 # SQLite's clock is its only host's: no two clocks can disagree.
-@pytest.mark.parametrize("shared", ["production"], indirect=True)
+@pytest.mark.parametrize("troubled", ["production"], indirect=True)
 def test_times_are_the_databases_under_any_clocks_of_the_hosts(installation: Installation) -> None:
     if not clock_off_by(60):
         pytest.skip("libfaketime, which sets a process's clock off, has no wheel for this system")
@@ -201,10 +186,12 @@ def hour_of_start(installation: Installation, accepted: Accepted) -> datetime:
     return datetime.strptime(line[:19], "%Y-%m-%d %H:%M:%S").replace(tzinfo=UTC)
 
 
-# An installation of its own
+# Installations of their own. In the gate test_up.py kills a worker; service/worker/test_in_flight.py has four jobs in
+# flight, and test_attempt.py jobs that hang.
+at_night = pytest.mark.nightly
 
 
-@pytest.mark.nightly  # with QUICK's settings: test_four_jobs_in_flight_all_start_again_when_their_…
+@at_night
 def test_by_default_jobs_whose_worker_is_killed_start_again_within_thirty_seconds(tmp_path: Path) -> None:
     default = Settings(home=tmp_path)
     as_shipped = {name: getattr(default, name) for name in QUICK}
@@ -220,3 +207,99 @@ def test_by_default_jobs_whose_worker_is_killed_start_again_within_thirty_second
         print(f"all four started again {took:.1f} s after their worker was killed")
         assert took < 30
         assert installation.outcome(accepted) == ("SUCCESS", None)
+
+
+@pytest.fixture(scope="module")
+def roomy(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Installation]:
+    with running_installation("embedded", tmp_path_factory.mktemp("roomy"), jobs_in_flight=4) as installation:
+        yield installation
+
+
+def four_in_flight(installation: Installation) -> list[Accepted]:
+    installation.all_ready()
+    orders = [installation.order(with_deed(Deed.HELD)) for _ in range(4)]
+    until(lambda: all(installation.job(one).stage == "segment" for one in orders))
+    return orders
+
+
+@at_night
+def test_a_stopped_worker_hands_back_four_jobs_in_flight_uncounted(
+    roomy: Installation,
+) -> None:
+    with roomy.held():
+        orders = four_in_flight(roomy)
+        process = process_of(roomy.workers[0])
+        roomy.signal_stop(process)
+    process.wait(roomy.settings.stop_grace)
+
+    assert [roomy.outcome(one) for one in orders] == [("SUCCESS", None)] * 4
+    assert [roomy.job(one).attempt for one in orders] == [1] * 4
+    assert roomy.wrong() == []
+
+
+@at_night
+def test_four_jobs_in_flight_all_start_again_when_their_worker_is_killed(roomy: Installation) -> None:
+    with roomy.held():
+        orders = four_in_flight(roomy)
+        killed = process_of(roomy.workers[0])
+        killed.send_signal(signal.SIGKILL)
+        killed.wait(300)
+        roomy.end_lease(*orders)
+
+    assert [roomy.outcome(one) for one in orders] == [("SUCCESS", None)] * 4
+    assert [roomy.job(one).attempt for one in orders] == [2] * 4
+    assert roomy.wrong() == []
+
+
+@at_night
+def test_a_job_that_kills_its_worker_repeatedly_takes_no_other_job_along(roomy: Installation) -> None:
+    roomy.all_ready()
+    killer = roomy.order(with_deed(Deed.KILLED))
+    others = [roomy.order(with_deed(Deed.SLOW)) for _ in range(3)]
+
+    assert roomy.outcome(killer) == ("FAILURE", "worker_lost")
+    assert [roomy.outcome(one) for one in others] == [("SUCCESS", None)] * 3
+    assert roomy.wrong() == []
+
+
+@pytest.fixture(scope="module")
+def impatient(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Installation]:
+    """A time limit that a photo keeps on a busy machine too, one attempt, and a short grace time."""
+    home = tmp_path_factory.mktemp("impatient")
+    times = {"time_limit": 20.0, "stop_grace": 15.0, "max_attempts": 1}
+    with running_installation("embedded", home, clocks=(0, 0), **times) as installation:
+        yield installation
+
+
+@at_night
+def test_steps_that_hang_in_a_c_call_end_their_workers_and_are_refunded(impatient: Installation) -> None:
+    installation = impatient
+    installation.all_ready()
+    hung = [installation.order(with_deed(Deed.HUNG)), installation.order(with_deed(Deed.STUCK))]
+
+    assert [installation.outcome(one) for one in hung] == [("FAILURE", "worker_lost")] * 2
+    assert [installation.job(one).credits_refunded for one in hung] == [1, 1]
+    installation.all_ready()
+    for worker in installation.workers:
+        # A worker with one job of each kind ends both at once, with one dump of its stacks.
+        log = installation.fleet.log(worker.name).read_text()
+        assert log.count("Timeout (") == log.count("networks loaded") - 1, "each end has the threads' stacks in the log"
+    assert any("Timeout (" in installation.fleet.log(worker.name).read_text() for worker in installation.workers)
+    assert installation.outcome(installation.order(good())) == ("SUCCESS", None)
+    assert installation.wrong() == []
+
+
+@at_night
+def test_a_worker_stops_within_its_grace_time_although_the_queue_hangs(impatient: Installation) -> None:
+    installation = impatient
+    installation.all_ready()
+    with installation.held():
+        accepted, process = installation.occupied()
+        installation.made.queue.pause()
+        installation.signal_stop(process)
+    process.wait(300)  # reserve of a busy machine beyond the grace time; without a limit it would wait for ever
+    job = installation.job(accepted)
+    installation.made.queue.go_on()
+
+    assert (job.status, job.attempt) == ("IN_PROGRESS", 0), "it was handed back"
+    assert installation.outcome(accepted) == ("SUCCESS", None)
