@@ -7,6 +7,7 @@ import sqlite3
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from typing import Any
+from urllib.parse import parse_qs, urlsplit
 
 import httpx
 import psutil
@@ -20,9 +21,26 @@ from tests.support.browser import REMEDY, Visit, find_browser, open_browser
 from tests.support.polling import until
 from tests.support.up import BOTTLE, Up, ended, job_id
 
+#: The gate's whole journeys at the page. Other tests of the folder are nightly, except those of single modules.
+JOURNEYS = {
+    "test_from_drop_to_download",
+    "test_several_photos_are_priced_made_and_saved_together_and_each_shows_its_result",
+    "test_a_click_or_a_box_chooses_the_product_and_each_choice_can_be_undone",
+    "test_a_reload_keeps_the_draft_and_a_sent_request_is_sent_once",
+    "test_a_chosen_preview_is_made_once_and_its_background_holds_for_its_photo",
+    "test_by_keyboard_alone",
+    "test_a_revoked_key_is_replaced_in_a_dialog_and_the_draft_stays",
+    "test_a_colour_and_a_shadow_outlive_a_reload_are_undone_ordered_and_ordered_again",
+}
 #: Small enough for a swap within seconds.
 PLACE, PLACE_TITLE = "instagram_landscape", "Instagram landscape post"
 SECONDS = 1000
+
+
+def pytest_itemcollected(item: pytest.Item) -> None:
+    """Mark everything but the gate's tests as nightly."""
+    if item.name not in JOURNEYS and item.path.name != "test_modules.py":
+        item.add_marker("nightly")
 
 
 class Guest:
@@ -103,6 +121,16 @@ def visit(up: Up, browser: Any) -> Iterator[Callable[..., Visit]]:
         assert one.elsewhere() == []
 
 
+@pytest.fixture(scope="module")
+def modules(up: Up, browser: Any) -> Iterator[Any]:
+    """The page as a host of its modules: a file's tests call them there."""
+    tab = Visit(browser, up.address)
+    tab.open()
+    yield tab.page
+    tab.close()
+    assert tab.errors == []
+
+
 @pytest.fixture
 def pause(up: Up) -> Iterator[Callable[[], None]]:
     """A function that stops the worker, so that no job begins or ends afterwards."""
@@ -173,6 +201,46 @@ def drop(page: Any, data: bytes, name: str) -> None:
         }""",
         [base64.b64encode(data).decode(), name],
     )
+
+
+class Fingers:
+    """Fingers on a page's touch screen. A point is in pixels of the window."""
+
+    def __init__(self, page: Any) -> None:
+        self._screen = page.context.new_cdp_session(page)
+
+    def __call__(self, kind: str, *points: tuple[float, float]) -> None:
+        """Send a touch: "Start", "Move" or "End"."""
+        fingers = [{"x": x, "y": y, "id": number} for number, (x, y) in enumerate(points)]
+        self._screen.send("Input.dispatchTouchEvent", {"type": f"touch{kind}", "touchPoints": fingers})
+
+
+def drag(page: Any, start: tuple[float, float], end: tuple[float, float]) -> None:
+    """Drag by mouse."""
+    page.mouse.move(*start)
+    page.mouse.down()
+    page.mouse.move(*end, steps=4)
+    page.mouse.up()
+
+
+def middle(element: Any) -> tuple[float, float]:
+    """Return the middle of an element in the window."""
+    box = element.bounding_box()
+    return box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
+
+
+def planned(tab: Visit, **query: str | None) -> dict[str, list[str]]:
+    """Wait for a plan of a swap with these parameters, None: without, and return all of its query."""
+
+    def last() -> dict[str, list[str]]:
+        plans = [url for url in tab.asked if "swap-with-spec" in url and "dry_run" in url]
+        return parse_qs(urlsplit(plans[-1]).query) if plans else {}
+
+    for _ in range(200):
+        if "dry_run" in last() and all(last().get(name, [None]) == [value] for name, value in query.items()):
+            return last()
+        tab.page.wait_for_timeout(100)
+    raise AssertionError(last())
 
 
 def unfold(page: Any, choice: str) -> None:

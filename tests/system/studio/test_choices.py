@@ -1,9 +1,8 @@
-"""Choices on the studio page, and what the page reports before the user pays."""
+"""Choices and brands on the studio page, and what the page reports before the user pays."""
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Any
-from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
@@ -12,12 +11,16 @@ from tests.support.up import BOTTLE, Up
 from tests.system.studio.conftest import (
     PLACE,
     PLACE_TITLE,
+    Fingers,
     Guest,
     assert_accessible,
     assert_fits,
     choose_place,
+    drag,
     make,
+    middle,
     on_stage,
+    planned,
     put_on_stage,
     small_bottle,
     unfold,
@@ -102,23 +105,6 @@ def test_free_text_is_accepted_and_the_page_shows_its_scene(visit: Callable[...,
     page.get_by_role("alert").get_by_text("Unknown colour").wait_for()
 
 
-def test_a_brand_can_be_chosen_and_sets_its_colours_and_preset(visit: Callable[..., Visit], guest: Guest) -> None:
-    brand = {"palette": ["#224466"], "style_words": [], "seed_policy": "pinned", "default_preset": PLACE}
-    guest.api.put("/v1/brands/Dawn", json=brand).raise_for_status()
-    tab = visit()
-    page = on_stage(tab, guest)
-    page.get_by_label("Brand").select_option("Dawn")
-
-    page.get_by_text("This brand has its own background").wait_for()
-    assert page.locator("[data-choice=output_preset] .choice-value").inner_text() == PLACE_TITLE
-    assert page.locator("[data-choice=colours] .choice-value").inner_text() == "The brand's"
-    unfold(page, "colours")
-    page.get_by_label("Where #224466 goes").select_option("Floor")
-    asked_for(tab, colors_on="floor:#224466")
-    page.locator("#make[aria-disabled=false]").wait_for()
-    assert_accessible(page)
-
-
 WALL, FLOOR, LEAF = "#f4ead9", "#5b3a26", "#8aa399"
 
 
@@ -132,27 +118,27 @@ def test_a_colour_shows_its_surface_and_is_locked_to_another_by_mouse_and_by_key
 
     assert goes_on(page, WALL) == "Wall (Backdrop chooses)"
     assert goes_on(page, LEAF) == "Accent (Backdrop chooses)"
-    drag(page, page.get_by_label("Colour 3", exact=True), surface(page, "wall"))
-    asked_for(tab, colors_on=f"wall:{LEAF}")
+    drag(page, middle(page.get_by_label("Colour 3", exact=True)), middle(surface(page, "wall")))
+    planned(tab, colors_on=f"wall:{LEAF}")
     assert goes_on(page, LEAF) == "Wall"
     surface(page, "wall").get_by_text(LEAF).wait_for()
     where = page.get_by_label(f"Where {FLOOR} goes")
     where.focus()
     page.keyboard.press("F")
-    asked_for(tab, colors_on=f"wall:{LEAF},floor:{FLOOR}")
+    planned(tab, colors_on=f"wall:{LEAF},floor:{FLOOR}")
     assert where.evaluate("select => select === document.activeElement"), "the answer to it takes the focus away"
     assert_accessible(page)
 
     page.reload()
     unfold(page, "colours")
     page.get_by_role("button", name=f"Let Backdrop choose for {LEAF}").press("Enter")
-    asked_for(tab, colors_on=f"floor:{FLOOR}")
+    planned(tab, colors_on=f"floor:{FLOOR}")
     page.get_by_label("Colour 2 as text").fill("#6b4a36")
     page.get_by_label("Colour 2 as text").press("Enter")
-    asked_for(tab, colors_on="floor:#6b4a36")
+    planned(tab, colors_on="floor:#6b4a36")
     page.get_by_role("button", name="Remove #6b4a36").click()
     page.locator("#lock-word").get_by_text("#6b4a36 was removed, so Backdrop chooses a colour for Floor").wait_for()
-    asked_for(tab, colors_on=None)
+    planned(tab, colors_on=None)
 
 
 def test_a_lock_that_the_next_scene_lacks_is_dropped_with_a_notice(visit: Callable[..., Visit], guest: Guest) -> None:
@@ -165,7 +151,7 @@ def test_a_lock_that_the_next_scene_lacks_is_dropped_with_a_notice(visit: Callab
     page.get_by_label(f"Where {FLOOR} goes").select_option("Table")
     page.locator(".surfaces").evaluate("list => list.scrollIntoView({ block: 'center' })")
     drag_by_finger(page, surface(page, "accent").locator(".swatch"), surface(page, "wall"))
-    asked_for(tab, colors_on=f"table:{FLOOR},wall:{LEAF}")
+    planned(tab, colors_on=f"table:{FLOOR},wall:{LEAF}")
     assert_accessible(page)
     assert_fits(page)
 
@@ -173,10 +159,10 @@ def test_a_lock_that_the_next_scene_lacks_is_dropped_with_a_notice(visit: Callab
     choose_scene(page, "Podium")
     word = page.locator("#lock-word").get_by_text(f"Podium has no table, so {FLOOR} goes where Backdrop puts it.")
     word.wait_for()
-    asked_for(tab, colors_on=f"wall:{LEAF}")
+    planned(tab, colors_on=f"wall:{LEAF}")
     page.locator("#make[aria-disabled=false]").wait_for()
     page.locator("#undo").click()
-    asked_for(tab, colors_on=f"table:{FLOOR},wall:{LEAF}")
+    planned(tab, colors_on=f"table:{FLOOR},wall:{LEAF}")
     word.wait_for(state="hidden")
 
 
@@ -200,7 +186,7 @@ def test_props_and_locks_apply_to_a_preview_and_to_each_picture_made_from_it(
     page.keyboard.press("ArrowRight")
     assert page.get_by_role("radio", name="None").is_checked()
     page.get_by_text("These are from before your change").wait_for()
-    asked_for(tab, colors_on=f"wall:{FLOOR}", props="none")
+    planned(tab, colors_on=f"wall:{FLOOR}", props="none")
     make(page)
     page.locator("#another").wait_for()
     dressed = {"props": "none", "colors_on": f"wall:{FLOOR}"}
@@ -272,20 +258,6 @@ def goes_on(page: Any, colour: str) -> str:
     return str(page.get_by_label(f"Where {colour} goes").evaluate("select => select.selectedOptions[0].text"))
 
 
-def asked_for(tab: Visit, **query: str | None) -> None:
-    """Wait for a plan that is requested with these parameters; None: without."""
-
-    def carries(url: str) -> bool:
-        sent = parse_qs(urlsplit(url).query)
-        return "dry_run" in sent and all(sent.get(name, [None]) == [value] for name, value in query.items())
-
-    for _ in range(200):
-        if carries([url for url in tab.asked if "dry_run" in url][-1]):
-            return
-        tab.page.wait_for_timeout(100)
-    raise AssertionError([url for url in tab.asked if "dry_run" in url][-1])
-
-
 def dressing(guest: Guest, address: str) -> dict[str, str]:
     """Return the dressing of a picture's scene, by the address of its page."""
     (job,) = re.findall(r"jobs/(\w+)", address)
@@ -293,27 +265,73 @@ def dressing(guest: Guest, address: str) -> dict[str, str]:
     return found
 
 
-def middles(*places: Any) -> list[tuple[float, float]]:
-    boxes = [place.bounding_box() for place in places]
-    return [(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2) for box in boxes]
-
-
-def drag(page: Any, what: Any, where: Any) -> None:
-    start, end = middles(what, where)
-    page.mouse.move(*start)
-    page.mouse.down()
-    page.mouse.move(*end, steps=4)
-    page.mouse.up()
-
-
 def drag_by_finger(page: Any, what: Any, where: Any) -> None:
-    start, end = middles(what, where)
-    hand = page.context.new_cdp_session(page)
+    start, end = middle(what), middle(where)
+    touch = Fingers(page)
+    touch("Start", start)
+    touch("Move", ((start[0] + end[0]) / 2, (start[1] + end[1]) / 2))
+    touch("Move", end)
+    touch("End")
 
-    def touch(kind: str, *points: Sequence[float]) -> None:
-        hand.send("Input.dispatchTouchEvent", {"type": kind, "touchPoints": [{"x": x, "y": y} for x, y in points]})
 
-    touch("touchStart", start)
-    touch("touchMove", ((start[0] + end[0]) / 2, (start[1] + end[1]) / 2))
-    touch("touchMove", end)
-    touch("touchEnd")
+def test_a_brand_is_created_changed_and_deleted_on_the_page(visit: Callable[..., Visit], guest: Guest) -> None:
+    tab = visit(viewport={"width": 390, "height": 844})
+    tab.sign_in(guest.key, "brands")
+    page = tab.page
+    page.get_by_role("button", name="New brand").click()
+    page.get_by_role("button", name="Save").click()
+    page.get_by_role("alert").get_by_text("A brand needs a name").wait_for()
+    page.get_by_label("Name").fill("Dawn & Söhne")
+    colour = page.get_by_label("Colours, largest area first")
+    for text in ("#224466", "ivory", "nearly blue"):
+        colour.fill(text)
+        colour.press("Enter")
+    page.get_by_role("alert").get_by_text("Unknown colour").wait_for()
+    page.get_by_label("Sales channel").select_option(PLACE_TITLE)
+    page.get_by_label("Same background").check()
+    assert_accessible(page)
+    assert_fits(page)
+    page.get_by_role("button", name="Save").click()
+    page.get_by_role("button", name="Change Dawn & Söhne").wait_for()
+    assert_accessible(page)
+    (brand,) = guest.api.get("/v1/brands").json()["items"]
+    assert (brand["palette"], brand["default_preset"]) == (["#224466", "#fffff0"], PLACE)
+    guest.api.put("/v1/brands/Dawn%20&%20S%C3%B6hne", json={**body(brand), "style_words": ["linen"]}).raise_for_status()
+
+    page.reload()
+    page.get_by_role("button", name="Change Dawn & Söhne").click()
+    page.get_by_role("button", name="Remove #224466").click()
+    page.get_by_role("button", name="Save").click()
+    page.get_by_role("form").wait_for(state="hidden")
+    (changed,) = guest.api.get("/v1/brands").json()["items"]
+    assert (changed["palette"], changed["style_words"]) == (["#fffff0"], ["linen"]), "hidden fields stay"
+    assert changed["seed"] == brand["seed"]
+    tab.open()
+    page.get_by_label("Brand").select_option("Dawn & Söhne")
+    assert page.locator("[data-choice=output_preset] .choice-value").inner_text() == PLACE_TITLE
+    tab.open("brands")
+    page.get_by_role("button", name="Change Dawn & Söhne").click()
+    page.get_by_role("button", name="Delete this brand").click()
+    page.get_by_role("form").wait_for(state="hidden")
+    assert guest.api.get("/v1/brands").json()["items"] == []
+
+
+def body(brand: dict[str, object]) -> dict[str, object]:
+    return {name: brand[name] for name in ("palette", "style_words", "seed_policy", "default_preset")}
+
+
+def test_a_brand_can_be_chosen_and_sets_its_colours_and_preset(visit: Callable[..., Visit], guest: Guest) -> None:
+    brand = {"palette": ["#224466"], "style_words": [], "seed_policy": "pinned", "default_preset": PLACE}
+    guest.api.put("/v1/brands/Dawn", json=brand).raise_for_status()
+    tab = visit()
+    page = on_stage(tab, guest)
+    page.get_by_label("Brand").select_option("Dawn")
+
+    page.get_by_text("This brand has its own background").wait_for()
+    assert page.locator("[data-choice=output_preset] .choice-value").inner_text() == PLACE_TITLE
+    assert page.locator("[data-choice=colours] .choice-value").inner_text() == "The brand's"
+    unfold(page, "colours")
+    page.get_by_label("Where #224466 goes").select_option("Floor")
+    planned(tab, colors_on="floor:#224466")
+    page.locator("#make[aria-disabled=false]").wait_for()
+    assert_accessible(page)

@@ -11,7 +11,16 @@ from PIL import Image
 
 from tests.support.browser import Visit
 from tests.support.still_life import two_products
-from tests.system.studio.conftest import Guest, assert_accessible, assert_fits, on_stage, small_bottle
+from tests.system.studio.conftest import (
+    Fingers,
+    Guest,
+    assert_accessible,
+    assert_fits,
+    drag,
+    middle,
+    on_stage,
+    small_bottle,
+)
 
 
 @pytest.fixture
@@ -44,11 +53,6 @@ def mend(page: Any) -> Any:
     return canvas
 
 
-def middle(canvas: Any) -> tuple[float, float]:
-    box = canvas.bounding_box()
-    return box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
-
-
 def save(page: Any) -> None:
     page.get_by_role("button", name="Save").click()
     page.locator("dialog").wait_for(state="detached")
@@ -62,10 +66,7 @@ def test_the_mouse_erases_and_restores_parts(stage: Callable[..., Any], keeper: 
     x, y = middle(canvas)
     undo = page.locator("dialog").get_by_role("button", name="Undo")
     assert undo.is_disabled()
-    page.mouse.move(x - 40, y)
-    page.mouse.down()
-    page.mouse.move(x + 40, y, steps=8)
-    page.mouse.up()
+    drag(page, (x - 40, y), (x + 40, y))
     assert undo.is_enabled()
     undo.click()
     assert undo.is_disabled()
@@ -162,12 +163,7 @@ def test_by_touch_at_a_phones_width_one_finger_draws_and_two_zoom(stage: Callabl
     x, y = middle(mend(page))
     assert_fits(page)
     assert_accessible(page)
-    screen = page.context.new_cdp_session(page)
-
-    def touch(kind: str, *points: tuple[float, float]) -> None:
-        fingers = [{"x": x, "y": y, "id": i} for i, (x, y) in enumerate(points)]
-        screen.send("Input.dispatchTouchEvent", {"type": f"touch{kind}", "touchPoints": fingers})
-
+    touch = Fingers(page)
     fitted = page.locator(".mend-zoom").inner_text()
     touch("Start", (x - 30, y), (x + 30, y))
     for apart in (50, 70, 90):
@@ -223,10 +219,7 @@ def click(page: Any, wish: str, x: float, y: float) -> None:
 
 def box(page: Any, wish: str, left: float, top: float, right: float, bottom: float) -> None:
     page.locator("#main").get_by_role("radio", name=wish).check(force=True)
-    page.mouse.move(*place(page, left, top))
-    page.mouse.down()
-    page.mouse.move(*place(page, right, bottom), steps=4)
-    page.mouse.up()
+    drag(page, place(page, left, top), place(page, right, bottom))
     answered(page)
 
 
@@ -322,10 +315,7 @@ def test_glass_is_painted_at_its_opacity_and_the_keys_work_wherever_the_focus_is
     frame = dialog.get_by_role("application").bounding_box()
     x, y = frame["x"] + 0.3 * frame["width"], frame["y"] + 0.6 * frame["height"]
     for _ in range(2):
-        page.mouse.move(x, y)
-        page.mouse.down()
-        page.mouse.move(x - 60, y, steps=3)
-        page.mouse.up()
+        drag(page, (x, y), (x - 60, y))
     page.keyboard.press("Control+z")
     save(page)
     painted = (mask(guest) >= 200) & (mask(guest) <= 208)
@@ -406,22 +396,17 @@ def test_by_keyboard_and_by_touch_a_place_is_a_point_or_a_box(two: Callable[...,
     assert_accessible(page)
     for control in page.locator(".cutout :is(.segment, .button, .link, .round)").all():
         assert not control.is_visible() or control.bounding_box()["height"] >= 44
-    screen = page.context.new_cdp_session(page)
-
-    def touch(kind: str, *point: float) -> None:
-        points = [dict(zip("xy", place(page, *point), strict=True))] if point else []
-        screen.send("Input.dispatchTouchEvent", {"type": f"touch{kind}", "touchPoints": points})
-
+    touch = Fingers(page)
     page.locator("canvas.picture").scroll_into_view_if_needed()
-    touch("Start", *MUG)
+    touch("Start", place(page, *MUG))
     touch("End")
     page.wait_for_timeout(50)
     answered(page)
     assert likeness(guest, mug) > 0.95
-    touch("Start", 0.55, 0.1)
+    touch("Start", place(page, 0.55, 0.1))
     page.wait_for_timeout(400)
     for share in (0.3, 0.6, 1):
-        touch("Move", 0.55 + 0.4 * share, 0.1 + 0.88 * share)
+        touch("Move", place(page, 0.55 + 0.4 * share, 0.1 + 0.88 * share))
     touch("End")
     page.wait_for_timeout(50)
     answered(page)

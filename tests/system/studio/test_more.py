@@ -3,7 +3,6 @@
 import json
 from collections.abc import Callable
 from typing import Any
-from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
@@ -14,9 +13,12 @@ from tests.system.studio.conftest import (
     Guest,
     assert_accessible,
     assert_fits,
+    drag,
     make,
     on_stage,
+    planned,
     small_bottle,
+    unfold,
     uploaded,
 )
 
@@ -27,32 +29,13 @@ LOGO = (
 
 def open_more(page: Any, choice: str) -> Any:
     """Unfold one of the further choices, and return it."""
-    for folded in (page.locator("details.more"), page.locator(f"[data-choice={choice}]")):
-        if folded.get_attribute("open") is None:
-            folded.locator("> summary").click()
+    unfold(page, choice)
     return page.locator(f"[data-choice={choice}]")
 
 
 def press(choice: Any, name: str, value: str) -> None:
     """Choose a radio button by keyboard."""
     choice.locator(f"[name={name}][value={value}]").press("Space")
-
-
-def sent(tab: Visit, **query: str | None) -> dict[str, list[str]]:
-    """Wait for a plan with these parameters, None: without, and return all of its query."""
-
-    def last() -> dict[str, list[str]]:
-        plans = [url for url in tab.asked if "swap-with-spec" in url and "dry_run" in url]
-        return parse_qs(urlsplit(plans[-1]).query) if plans else {}
-
-    def fits() -> bool:
-        return "dry_run" in last() and all(last().get(name, [None]) == [value] for name, value in query.items())
-
-    for _ in range(200):
-        if fits():
-            return last()
-        tab.page.wait_for_timeout(100)
-    raise AssertionError(last())
 
 
 def assert_waits(page: Any, words: str) -> None:
@@ -81,7 +64,7 @@ def test_a_colour_and_a_shadow_outlive_a_reload_are_undone_ordered_and_ordered_a
     ground.get_by_label("Colour", exact=True).last.press("Enter")
     ground.get_by_role("alert").get_by_text("Unknown colour").wait_for()
     ground.get_by_role("button", name="Use #f2f0ec").click()
-    sent(tab, background="color", background_color="#f2f0ec")
+    planned(tab, background="color", background_color="#f2f0ec")
     assert page.locator("[data-choice=scene_type] .choice-value").inner_text() == "Not used"
     assert_accessible(page)
 
@@ -98,7 +81,7 @@ def test_a_colour_and_a_shadow_outlive_a_reload_are_undone_ordered_and_ordered_a
     assert dial.get_attribute("aria-valuetext") == "180 degrees, towards you"
     shadow.get_by_label("Strength").press("ArrowRight")
     whole = {"shadow": "hard", "shadow_direction": "180", "shadow_strength": "0.51", "background": "color"}
-    sent(tab, **whole, shadow_softness=None)
+    planned(tab, **whole, shadow_softness=None)
     assert_accessible(page)
 
     page.reload()
@@ -108,9 +91,9 @@ def test_a_colour_and_a_shadow_outlive_a_reload_are_undone_ordered_and_ordered_a
     undo = page.locator("#undo")
     while undo.inner_text() == "Undo: Shadow":
         undo.click()
-    sent(tab, background="color", shadow=None, shadow_direction=None)
+    planned(tab, background="color", shadow=None, shadow_direction=None)
     press(open_more(page, "shadow"), "shadow", "soft")
-    sent(tab, background="color", shadow="soft")
+    planned(tab, background="color", shadow="soft")
     page.locator("#make[aria-disabled=false]").wait_for()
     make(page)
     page.get_by_role("button", name="Cancel and refund").click()
@@ -161,24 +144,21 @@ def test_an_own_picture_is_dropped_moved_and_seen_at_once_behind_the_product(
     behind = sheet.locator(".sketch-ground")
     before = behind.evaluate("one => getComputedStyle(one).backgroundPositionX")
     box = sheet.bounding_box()
-    page.mouse.move(box["x"] + 100, box["y"] + 40)
-    page.mouse.down()
-    page.mouse.move(box["x"] + 160, box["y"] + 40, steps=3)
-    page.mouse.up()
+    drag(page, (box["x"] + 100, box["y"] + 40), (box["x"] + 160, box["y"] + 40))
     assert behind.evaluate("one => getComputedStyle(one).backgroundPositionX") != before
     moved = float(json.loads(page.evaluate("sessionStorage.getItem('backdrop-draft')"))["ground"]["background_x"])
     assert 0.3 < moved < 0.49, "the picture follows the hand"
     sheet.get_by_role("application").press("ArrowRight")
     press(ground, "background_fit", "position")
     ground.get_by_label("Size").fill("50")
-    found = sent(tab, background="image", background_fit="position", background_zoom="2")
+    found = planned(tab, background="image", background_fit="position", background_zoom="2")
     assert float(found["background_x"][0]) == pytest.approx(moved + 0.02, abs=0.002)
     assert_accessible(page)
     page.reload()
     open_more(page, "ground")
     sheet.wait_for()
     press(ground, "background", "reference")
-    kept = sent(tab, background="reference", background_zoom=None)
+    kept = planned(tab, background="reference", background_zoom=None)
     assert kept["background_image"] == found["background_image"]
 
 
@@ -192,16 +172,16 @@ def test_the_frame_is_set_by_keyboard_and_shown_on_the_stage_and_a_refusal_appea
     frame = open_more(page, "frame")
     frame.get_by_label("Top", exact=True).first.fill("20")
     frame.get_by_label("Top", exact=True).first.press("Tab")
-    sent(tab, margins="20% 8% 8% 8%")
+    planned(tab, margins="20% 8% 8% 8%")
     press(frame, "margin-unit", "px")
-    sent(tab, margins="410px 164px 164px 164px")
+    planned(tab, margins="410px 164px 164px 164px")
     middle = frame.locator("[name=align][value=center]")
     middle.press("Space")
     middle.press("ArrowRight")
     page.keyboard.press("ArrowDown")
-    sent(tab, align="bottom_right")
+    planned(tab, align="bottom_right")
     press(frame, "copy_space", "right")
-    sent(tab, align=None, copy_space="right")
+    planned(tab, align=None, copy_space="right")
     assert frame.locator("[name=align]:disabled").count() == 3, "the product stays out of the room for text"
     assert_accessible(page)
     tab.mean("422")
@@ -257,7 +237,7 @@ def test_a_text_and_a_logo_are_drawn_in_one_preview_at_a_time_and_the_brand_keep
     (kept,) = guest.api.get("/v1/brands").json()["items"]
     assert [next(iter(one)) for one in json.loads(json.dumps(_layers(kept)))] == ["logo", "text"]
     text.get_by_role("button", name="Remove all").click()
-    assert json.loads(sent(tab, layers="[]")["layers"][0]) == [], "the brand's are left out"
+    assert json.loads(planned(tab, layers="[]")["layers"][0]) == [], "the brand's are left out"
     text.get_by_role("button", name="Use those of Dawn").click()
     until(lambda: text.locator(".layer-name").all_inner_texts() == ["logo.svg", "Spring"])
 

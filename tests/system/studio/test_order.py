@@ -1,6 +1,11 @@
-"""Orders on the studio page: with lost answers and reloads, a picture is ordered and charged once."""
+"""Orders on the studio page: with lost answers, outages and reloads, each picture is ordered and charged once.
 
-from collections.abc import Callable
+One photo for several sales channels is one order with one total price and separate results.
+"""
+
+import re
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import pytest
@@ -10,9 +15,13 @@ from tests.support.up import BOTTLE, Up, ended, job_id
 from tests.system.studio.conftest import (
     SECONDS,
     Guest,
+    assert_accessible,
+    assert_fits,
     choose_place,
+    lose_the_order,
     make,
     on_stage,
+    put,
     put_on_stage,
     small_bottle,
     uploaded,
@@ -93,26 +102,6 @@ def test_a_reload_keeps_the_draft_and_a_sent_request_is_sent_once(visit: Callabl
     assert len(jobs) == 1, "paid once"
 
 
-def test_a_plan_that_is_requested_after_a_refused_order_hides_nothing(
-    visit: Callable[..., Visit], guest: Guest
-) -> None:
-    tab = visit()
-    page = on_stage(tab, guest)
-    page.locator("#price").get_by_text("left").wait_for()
-    tab.mean("ERR_FAILED")
-    orders = "**/v1/background-swap-with-spec*"
-    page.route(orders, lambda route: route.continue_() if "dry_run" in route.request.url else route.abort())
-    with page.expect_response(lambda response: "dry_run" in response.url):
-        # Both in one task of the page: the order fails before the new scene's plan is requested.
-        page.get_by_role("radio", name="Sand dunes").evaluate(
-            "radio => { radio.click(); document.querySelector('#make').click(); }"
-        )
-    lost = page.get_by_role("alert").get_by_text("does not answer")
-    lost.wait_for()
-    page.locator("#price").get_by_text("left").wait_for()
-    assert lost.is_visible()
-
-
 @pytest.mark.usefixtures("busy")
 def test_a_white_picture_that_is_ordered_is_opened_and_one_that_was_cancelled_is_made_again(
     visit: Callable[..., Visit], guest: Guest
@@ -161,3 +150,185 @@ def test_a_chosen_preview_is_made_once_and_its_background_holds_for_its_photo(
     page.get_by_text("next.jpg  ·").wait_for()
     page.get_by_role("button", name="Four free previews").wait_for()
     page.get_by_role("button", name="Make the picture").wait_for()
+
+
+OTHERS = ("Link preview (Open Graph)", "Amazon main image")
+
+
+def choose_channels(page: Any) -> None:
+    """Choose a channel and two more, one of which requires white; the first choice was another."""
+    choose_place(page)
+    page.get_by_role("radio", name="Instagram square post").check(force=True)
+    page.locator(".also > summary").click()
+    for title in OTHERS:
+        page.locator(".also-list").get_by_label(title).check()
+    page.get_by_role("radio", name="Instagram landscape post").check(force=True)
+
+
+def test_one_click_orders_a_picture_for_each_channel_and_a_lost_order_is_sent_again(
+    visit: Callable[..., Visit], guest: Guest, pause: Callable[[], None]
+) -> None:
+    tab = visit(viewport={"width": 390, "height": 844}, has_touch=True)
+    page = on_stage(tab, guest, small_bottle(), cut=True)
+    pause()
+    choose_channels(page)
+    costs = {one["title"]: one["credits"] for one in guest.api.get("/v1/output-presets").json()["items"]}
+    price = costs["Instagram landscape post"] + sum(costs[title] for title in OTHERS)
+    page.locator("#price").get_by_text(f"{price} credits", exact=True).wait_for()
+    page.locator("#price").get_by_text("10 credits left").wait_for()
+    page.locator(".also-list").get_by_text("on white").first.wait_for()
+    assert_accessible(page)
+    assert_fits(page)
+    page.reload()
+    page.locator("#price").get_by_text(f"{price} credits", exact=True).wait_for()
+    keys = lose_the_order(tab, arrives=False)
+    make(page)
+    page.get_by_role("alert").get_by_text("does not answer").wait_for()
+    page.locator("li[data-state=ready]").nth(2).wait_for()
+    page.reload()
+    page.get_by_role("button", name="Make 3 pictures").click()
+    page.locator("li[data-state=waiting]").nth(2).wait_for()
+    assert_accessible(page)
+    assert_fits(page)
+
+    jobs = guest.api.get("/v1/jobs?operation=swap").json()["items"]
+    asked = [guest.api.get(f"/v1/jobs/{job['job_id']}/request").json()["request"] for job in jobs]
+    scenes = {one["output_preset"]: one["scene_type"] for one in asked}
+    assert scenes == {"instagram_landscape": "podium", "open_graph": "podium", "amazon_main": "white"}
+    assert len({one["source_image_s3_key"] for one in asked}) == 1, "the photo was sent once"
+    assert (len(keys), len(set(keys))) == (2, 1), "one order, and none twice"
+    (order,) = guest.api.get("/v1/orders").json()["items"]
+    assert (order["pictures"], order["credits_cost"]) == (3, price)
+    assert guest.balance() == 10 - price
+    page.get_by_role("button", name="New photos").click()
+    page.get_by_role("button", name="Remove").wait_for()  # the photo is still there
+    for job in jobs:
+        guest.api.delete(f"/v1/jobs/{job['job_id']}")
+
+
+#: Milliseconds that each answer takes longer, and the duration of an outage.
+SLOW, AWAY = 2500, 20_000
+
+
+class Line:
+    """The connection of one tab. It can be slow, and off for a while."""
+
+    def __init__(self, page: Any) -> None:
+        self._page = page
+        self._session = page.context.new_cdp_session(page)
+        self._set(offline=False)
+
+    def _set(self, *, offline: bool) -> None:
+        whole = {"downloadThroughput": -1, "uploadThroughput": -1}
+        self._session.send("Network.enable")
+        self._session.send("Network.emulateNetworkConditions", {"offline": offline, "latency": SLOW, **whole})
+
+    @contextmanager
+    def away(self) -> Iterator[None]:
+        self._set(offline=True)
+        yield
+        self._page.wait_for_timeout(AWAY)
+        self._set(offline=False)
+
+
+def reload(page: Any) -> None:
+    page.reload()
+    page.locator("#main:not([inert])").wait_for()
+
+
+@pytest.mark.parametrize("count", [1, 3])
+def test_outages_and_reloads_on_a_slow_connection_lose_nothing_and_charge_nothing_twice(
+    visit: Callable[..., Visit], guest: Guest, count: int
+) -> None:
+    tab = visit()
+    tab.mean("ERR_INTERNET_DISCONNECTED")
+    tab.mean("ERR_NETWORK_CHANGED")
+    tab.sign_in(guest.key)
+    page = tab.page
+    choose_place(page)
+    other = tab.tab()
+    tab.open("credits")
+    other.locator("#balance").get_by_text("10 credits").wait_for()
+    page.bring_to_front()
+    line = Line(page)
+    several = count > 1
+    lost = page.get_by_text("No connection. Trying again")
+    names = [f"{number}.jpg" for number in range(count)]
+
+    with line.away():  # during the upload
+        put(page, dict.fromkeys(names, small_bottle()))
+        lost.first.wait_for()
+    page.locator(".several [data-state=cutting]" if several else ".steps").first.wait_for()
+    if several:
+        page.locator("[data-state=uploading]").first.wait_for(state="detached")
+    reload(page)
+    with line.away():  # during the cut-out
+        lost.first.wait_for()
+    page.locator("#make[aria-disabled=false]").wait_for()
+    reload(page)
+
+    page.locator("#make[aria-disabled=false]").wait_for()
+    make(page)
+    page.wait_for_timeout(200)
+    with line.away():  # at the order, whose answer may have arrived or not
+        page.get_by_text("does not answer").or_(lost).first.wait_for()
+    reload(page)
+    placed = page.locator("li:is([data-state=waiting], [data-state=running], [data-state=done])")
+    placed = placed if several else page.locator("#progress, #download")
+    page.locator("#make[aria-disabled=false]").or_(placed).first.wait_for()
+    if not placed.count():
+        make(page)  # a user presses it again
+    placed.first.wait_for()  # an outage before that would keep the order from the service once more
+    done = page.locator("li[data-state=done]").nth(count - 1) if several else page.locator("#download")
+    with line.away():  # during the swap
+        lost.or_(done).first.wait_for()
+    done.wait_for(timeout=240 * SECONDS)
+    reload(page)
+    done.wait_for()
+
+    jobs = guest.api.get("/v1/jobs?operation=swap").json()["items"]
+    assert sorted(job["reference"] for job in jobs) == names, "each is ordered once"
+    assert guest.balance() == 10 - 2 * count
+    for one in (page, other):
+        one.locator("#balance").get_by_text(f"{10 - 2 * count} credits", exact=True).wait_for()
+
+
+def test_a_plan_that_is_requested_after_a_refused_order_hides_nothing(
+    visit: Callable[..., Visit], guest: Guest
+) -> None:
+    tab = visit()
+    page = on_stage(tab, guest)
+    page.locator("#price").get_by_text("left").wait_for()
+    tab.mean("ERR_FAILED")
+    orders = "**/v1/background-swap-with-spec*"
+    page.route(orders, lambda route: route.continue_() if "dry_run" in route.request.url else route.abort())
+    with page.expect_response(lambda response: "dry_run" in response.url):
+        # Both in one task of the page: the order fails before the new scene's plan is requested.
+        page.get_by_role("radio", name="Sand dunes").evaluate(
+            "radio => { radio.click(); document.querySelector('#make').click(); }"
+        )
+    lost = page.get_by_role("alert").get_by_text("does not answer")
+    lost.wait_for()
+    page.locator("#price").get_by_text("left").wait_for()
+    assert lost.is_visible()
+
+
+def test_the_pictures_of_all_channels_are_made_with_the_placement_and_saved_together(
+    visit: Callable[..., Visit], guest: Guest
+) -> None:
+    page = on_stage(visit(), guest, small_bottle(), cut=True)
+    choose_place(page)
+    page.locator(".also > summary").click()
+    page.locator(".also-list").get_by_label(OTHERS[0]).check()
+    page.locator(".steps").get_by_role("radio", name="Place").check(force=True)
+    page.locator(".place-box").wait_for()
+    page.get_by_label("Turn", exact=True).fill("20")
+    make(page)
+    page.locator("li[data-state=done]").nth(1).wait_for(timeout=120 * SECONDS)
+    page.locator("#several-head").get_by_text("2 of 2 pictures done").wait_for()
+    assert_accessible(page)
+    for job in guest.api.get("/v1/jobs?operation=swap").json()["items"]:
+        assert job["render"]["report"]["placement"]["turn"] == 20
+    with page.expect_download() as download:
+        page.get_by_role("button", name="Download all").click()
+    assert re.fullmatch(r"order-\w+\.zip", download.value.suggested_filename)

@@ -4,12 +4,22 @@ import io
 from collections.abc import Callable
 from typing import Any
 
-import pytest
 from PIL import Image, ImageDraw
 
 from tests.support.browser import Visit
 from tests.support.polling import until
-from tests.system.studio.conftest import SECONDS, Guest, assert_accessible, assert_fits, on_stage, small_bottle, unfold
+from tests.system.studio.conftest import (
+    SECONDS,
+    Fingers,
+    Guest,
+    assert_accessible,
+    assert_fits,
+    drag,
+    middle,
+    on_stage,
+    small_bottle,
+    unfold,
+)
 
 UNMOVED = {"shift_x": 0, "shift_y": 0, "scale": 1, "turn": 0, "stance": "auto"}
 
@@ -28,11 +38,6 @@ def placement(page: Any) -> dict[str, Any]:
     return kept
 
 
-def middle(page: Any, words: str) -> tuple[float, float]:
-    there = page.locator(words).bounding_box()
-    return there["x"] + there["width"] / 2, there["y"] + there["height"] / 2
-
-
 def test_by_mouse_the_product_is_moved_scaled_turned_straightened_and_reset(
     visit: Callable[..., Visit], keeper: Guest
 ) -> None:
@@ -40,28 +45,29 @@ def test_by_mouse_the_product_is_moved_scaled_turned_straightened_and_reset(
     assert_accessible(page)
     sheet = page.locator(".place-sheet").bounding_box()
 
-    def drag(start: tuple[float, float], by: tuple[float, float]) -> None:
-        page.mouse.move(*start)
-        page.mouse.down()
-        page.mouse.move(start[0] + by[0], start[1] + by[1], steps=4)
-        page.mouse.up()
+    def pull(words: str, across: float, down: float) -> None:
+        x, y = middle(page.locator(words))
+        drag(page, (x, y), (x + across, y + down))
 
     page.get_by_text("Inside the free margins").wait_for()
-    drag(middle(page, ".place-box"), (0.1 * sheet["width"], -0.05 * sheet["height"]))
+    pull(".place-box", 0.1 * sheet["width"], -0.05 * sheet["height"])
     moved = placement(page)
     assert abs(moved["shift_x"] - 0.1) < 0.01
     assert abs(moved["shift_y"] + 0.05) < 0.01
-    drag(middle(page, ".place-corner.ne"), (20, -60))
+    pull(".place-corner.ne", 20, -60)
     assert placement(page)["scale"] > 1.05
     page.get_by_text("It comes near the edge").wait_for()
     page.get_by_role("button", name="Back inside the margins").click()
     page.get_by_text("Inside the free margins").wait_for()
-    drag(middle(page, ".place-knob"), (40, 0))
+    pull(".place-knob", 40, 0)
     assert 2 < placement(page)["turn"] <= 45
     page.get_by_label("Turn", exact=True).fill("-6")
     assert placement(page)["turn"] == -6
     page.get_by_role("button", name="Straighten").click()
     assert abs(placement(page)["turn"]) < 1.5, "the bottle was photographed upright"
+    page.get_by_label("Turn", exact=True).fill("-6")
+    page.locator(".place-box").press("s")
+    assert abs(placement(page)["turn"]) < 1.5
     page.reload()
     page.get_by_role("button", name="Mend the cut-out").wait_for()
     page.locator(".steps").get_by_role("radio", name="Place").check(force=True)
@@ -81,7 +87,7 @@ def test_a_button_sets_the_stance_keeps_the_guess_marked_and_the_board_follows_a
     def height() -> float:
         """Return the height of the product's middle, as a share of the picture's height."""
         sheet = page.locator(".place-sheet").bounding_box()
-        return float((middle(page, ".place-box")[1] - sheet["y"]) / sheet["height"])
+        return float((middle(page.locator(".place-box"))[1] - sheet["y"]) / sheet["height"])
 
     assert button("Standing").inner_text().split("\n") == ["Standing", "as we see it"]
     assert height() > 0.51, "a standing product has its foot low"
@@ -151,38 +157,14 @@ def test_an_unsuitable_scene_is_reported_suitable_ones_are_offered_and_the_last_
     assert page.locator(".facts").is_visible(), "the photo stays"
 
 
-def test_a_leaning_product_is_straightened_and_one_without_an_axis_is_left(visit: Callable[..., Visit]) -> None:
-    tab = visit()
-    tab.open()
-    words = """async ([degrees, bulge]) => {
-      const { uprightTurn } = await import("/studio/place/outline.js");
-      const slope = Math.tan((degrees * Math.PI) / 180);
-      const rows = Array.from({ length: 160 }, (_, i) => {
-        const y = (i + 0.5) / 160;
-        const middle = 0.5 + (slope * (0.5 - y)) / 0.5;
-        return [middle - 0.2, middle + 0.2 + bulge * (y > 0.5), y];
-      });
-      return uprightTurn({ rows, aspect: 0.5 });
-    }"""
-    for degrees in (-7.0, 0.0, 4.0):
-        turn = tab.page.evaluate(words, [degrees, 0])
-        assert abs(turn + degrees) < 0.1, "a product that leans to the right is turned to the left"
-    assert tab.page.evaluate(words, [3, 0.5]) is None
-
-
 def test_by_touch_at_a_phones_width_two_fingers_scale_and_turn(visit: Callable[..., Visit], keeper: Guest) -> None:
     tab = visit(viewport={"width": 390, "height": 844}, has_touch=True, is_mobile=True)
     page = open_board(tab, keeper)
     assert_fits(page)
     assert_accessible(page)
     page.locator(".place-box").scroll_into_view_if_needed()
-    x, y = middle(page, ".place-box")
-    screen = page.context.new_cdp_session(page)
-
-    def touch(kind: str, *points: tuple[float, float]) -> None:
-        fingers = [{"x": x, "y": y, "id": i} for i, (x, y) in enumerate(points)]
-        screen.send("Input.dispatchTouchEvent", {"type": f"touch{kind}", "touchPoints": fingers})
-
+    x, y = middle(page.locator(".place-box"))
+    touch = Fingers(page)
     touch("Start", (x, y))
     for across in (8, 16, 24):
         touch("Move", (x - across, y))
@@ -199,7 +181,6 @@ def test_by_touch_at_a_phones_width_two_fingers_scale_and_turn(visit: Callable[.
     assert_fits(page)
 
 
-@pytest.mark.nightly  # a preview and a picture of it; the test above checks that a turn is kept
 def test_a_leaning_product_is_straightened_by_keyboard_and_delivered_as_on_the_board(
     visit: Callable[..., Visit], guest: Guest
 ) -> None:

@@ -7,7 +7,6 @@ import zipfile
 from collections.abc import Callable
 from typing import Any
 
-import pytest
 from PIL import Image, ImageOps
 
 from tests.support.browser import Visit
@@ -19,9 +18,11 @@ from tests.system.studio.conftest import (
     assert_accessible,
     assert_fits,
     choose_place,
+    drag,
     drop,
     lose_the_order,
     make,
+    middle,
     put,
     small_bottle,
     unfold,
@@ -258,11 +259,8 @@ def test_a_photo_of_the_tray_can_be_mended(visit: Callable[..., Visit], keeper: 
     page.get_by_role("button", name="Mend the cut-out: front.jpg").click()
     canvas = page.get_by_role("application")
     canvas.wait_for()
-    box = canvas.bounding_box()
-    page.mouse.move(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
-    page.mouse.down()
-    page.mouse.move(box["x"] + box["width"] / 2 + 60, box["y"] + box["height"] / 2, steps=4)
-    page.mouse.up()
+    x, y = middle(canvas)
+    drag(page, (x, y), (x + 60, y))
     page.get_by_role("button", name="Save").click()
     page.locator("li[data-state=ready]").get_by_text("Ready, its cut-out mended").wait_for()
     (cutout,) = keeper.api.get("/v1/cutouts").json()["items"]
@@ -366,7 +364,6 @@ def _placement(guest: Guest, job: dict[str, Any]) -> dict[str, Any]:
     return found
 
 
-@pytest.mark.nightly  # a preview, and two pictures
 def test_a_photo_of_the_tray_has_a_free_preview_and_its_picture_matches_it(
     visit: Callable[..., Visit], guest: Guest
 ) -> None:
