@@ -2,6 +2,7 @@
 
 import gc
 import sys
+from collections import Counter
 from collections.abc import Generator
 from pathlib import Path
 from typing import Any
@@ -9,28 +10,10 @@ from typing import Any
 import pytest
 from xdist.scheduler.loadfile import LoadFileScheduling
 
-#: The slowest files and folders, slowest first: started last, they would keep one process busy when the others are
-#: done.
-DEAREST = (
-    "system/test_workers.py",
-    "system/test_hanging_workers.py",
-    "system/test_outages.py",
-    "system/test_embedded_outages.py",
-    "system/test_in_flight.py",
-    "system/test_webhook_processes.py",
-    "system/test_up.py",
-    "system/studio/",
-    "system/test_examples.py",
-    "system/test_chaos.py",
-    "system/test_conformance.py",
-    "system/test_crowd.py",
-    "service/api/test_prefer.py",
-    "models/hub/",
-    "models/test_segmenter.py",
-    "pipeline/delivery/test_presets.py",
-    "service/jobs/test_state_machine.py",
-    "pipeline/test_golden.py",
-)
+#: Seconds of the slowest files in the last recorded gate, by their name.
+DURATIONS = Path(__file__).with_name("durations.txt")
+#: Seconds from which a file is in that list: an unknown file is dealt as a faster one.
+SLOW = 5.0
 #: Files and folders that share costly processes or libraries. They go to one process of pytest.
 TOGETHER = {
     "torch": (
@@ -47,10 +30,17 @@ TOGETHER = {
     "served": (
         *("system/client/", "system/test_batch.py", "system/test_contact_sheet.py", "system/test_remote_commands.py"),
     ),
+    "troubled": ("system/test_workers.py", "system/test_outages.py"),
 }
 #: Fixtures that start a server. A parameter of the same name starts it by `getfixturevalue`.
 SERVERS = {"valkey_url", "postgresql_server", "s3_server", *TOGETHER}
 SERVED = {"postgresql", "s3", "embedded", "production"}
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption(
+        "--record-durations", action="store_true", help="Write tests/durations.txt, which orders the lanes."
+    )
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -91,13 +81,24 @@ def pytest_itemcollected(item: pytest.Item) -> None:
 
 @pytest.hookimpl(trylast=True)  # after pytest has grouped tests that share a fixture: a file's own order stays
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Deal the slowest files first, then the rest of `system/`, whose tests mostly wait."""
-    items.sort(key=lambda item: _turn(_file(item)))
+    """Deal the slowest first: started last, they would keep one process busy when the others are done."""
+    seconds = Counter[str]()
+    for line in DURATIONS.read_text().splitlines():
+        took, _, file = line.partition(" ")
+        seconds[_dealt_as(file)] += float(took)
+    items.sort(key=lambda item: (-seconds[_dealt_as(_file(item))], _dealt_as(_file(item))))
 
 
-def _turn(file: str) -> int:
-    named = (number for number, place in enumerate(DEAREST) if file.startswith(place))
-    return next(named, len(DEAREST) + (not file.startswith("system/")))
+def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> None:
+    """Write the durations of this run's files."""
+    if not config.getoption("record_durations"):
+        return
+    seconds = Counter[str]()
+    for report in (one for reports in terminalreporter.stats.values() for one in reports):
+        if isinstance(report, pytest.TestReport):
+            seconds[report.nodeid.partition("::")[0].removeprefix("tests/")] += report.duration
+    slow = [f"{took:.0f} {file}\n" for file, took in seconds.most_common() if took >= SLOW]
+    DURATIONS.write_text("".join(slow))
 
 
 @pytest.hookimpl(wrapper=True)
@@ -126,8 +127,7 @@ class Dealer(LoadFileScheduling):  # type: ignore[misc]  # xdist ships no types
     """Deals files to the processes of pytest, and the files of TOGETHER as one file."""
 
     def _split_scope(self, nodeid: str) -> str:
-        file = nodeid.split("::", 1)[0].removeprefix("tests/")
-        return next((name for name, places in TOGETHER.items() if file.startswith(places)), file)
+        return _dealt_as(nodeid.partition("::")[0].removeprefix("tests/"))
 
 
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Dealer:
@@ -136,3 +136,8 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Dealer:
 
 def _file(item: pytest.Item) -> str:
     return item.path.relative_to(Path(__file__).parent).as_posix()
+
+
+def _dealt_as(file: str) -> str:
+    """Return a file's name, or the name in TOGETHER of all that go to one process with it."""
+    return next((name for name, places in TOGETHER.items() if file.startswith(places)), file)
