@@ -53,8 +53,8 @@ EVEN = 0.7
 NEAR, MOST_NEAR = 0.0075, 0.9
 #: The box of a solid without end.
 _NO_END = (-np.inf,) * 3 + (np.inf,) * 3
-#: Rows of a strip: few, so that a small image still has strips for both threads.
-ROWS = 8
+#: Rows of a strip: few, so that a small image still has strips for both threads, and a multiple of the pattern's three.
+ROWS = 12
 
 
 @dataclass(frozen=True)

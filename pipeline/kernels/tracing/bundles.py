@@ -1,9 +1,9 @@
 """Culling of bundles of rays against the boxes around solids: a bundle skips the solids that it cannot meet.
 
-The rays of a bundle start nearly along a straight line, and run in one direction or to one place. They are therefore
-inside a flat four-sided hull, whose corners are the starts and ends of the first and the last ray. If a box is separate
-from the hull along some axis, no ray meets it. This is the separating axis test (Gottschalk, Lin and Manocha, SIGGRAPH
-1996). The test is conservative, so the result is the same as without culling.
+The rays of a bundle start near a straight line, and run in one direction or to one place. They are therefore inside a
+flat four-sided hull, padded by the starts' greatest distance from the line. Its corners are the starts and ends of the
+first and the last ray. If a box is separate from the hull along some axis, no ray meets it. This is the separating axis
+test (Gottschalk, Lin and Manocha, SIGGRAPH 1996). It is conservative, so the result is the same as without culling.
 """
 
 import numpy as np

@@ -3,11 +3,10 @@
 from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
 from pipeline.kernels.jit import inlined, kernel
 from pipeline.kernels.tracing.bundles import lay_ends, lay_starts, leaves_behind, may_meet, parallel
-from pipeline.kernels.tracing.lights import MANY, Places, Shade, past_caster, start_bundle
+from pipeline.kernels.tracing.lights import BLOCK, Places, Shade, past_caster, start_bundle, waiting_in
 from pipeline.kernels.tracing.rays import FACES, F, Field, Ints, meet_rays
 
 _ZERO, _HALF, _ONE, _INF = np.float32(0), np.float32(0.5), np.float32(1), np.float32(np.inf)
@@ -32,16 +31,10 @@ class Bring(NamedTuple):
 
 
 @inlined
-def _towards_dome(
-    sample: Field, n: int, q: int, pattern: NDArray[np.int64], normal: Field, dx: Field, dy: Field, dz: Field
-) -> None:
-    """Write unit directions to sample q of the dome around the normal (frames: Duff et al., JCGT 6(1), 2017)."""
+def _towards_dome(way: Field, n: int, normal: Field, dx: Field, dy: Field, dz: Field) -> None:
+    """Write the unit direction `way` (3,) turned from +z to the normals (frames: Duff et al., JCGT 6(1), 2017)."""
+    p, r, s = way[0], way[1], way[2]
     for j in range(n):
-        dx[j] = sample[pattern[j], q, 0]
-        dy[j] = sample[pattern[j], q, 1]
-        dz[j] = sample[pattern[j], q, 2]
-    for j in range(n):
-        p, r, s = dx[j], dy[j], dz[j]
         nx, ny, nz = normal[0, j], normal[1, j], normal[2, j]
         sign = _ONE if nz >= _ZERO else -_ONE
         a = -_ONE / (sign + nz)
@@ -99,61 +92,60 @@ def dome_light(
     `near` on receive the near share of a ray's light, the channels before it the far share.
     """
     width, samples, channels = places.lit.shape[1], sample.shape[1], len(bring.send)
-    step = 3 if in_way.things.size >= MANY else 1
     beyond = bring.send.shape[1] - 1
     open_dome = np.int32(beyond) * np.int32(FACES)
-    casts = in_way.caster.kind.size > 0
-    at, pattern, found = np.empty(width, np.int64), np.empty(width, np.int64), np.empty(width, np.int32)
-    normal, ray = np.empty((3, width), np.float32), np.empty((6, width), np.float32)
+    most = (bottom - top) * BLOCK
+    at, waiting, found = np.empty(most, np.int64), np.empty(most, np.int64), np.empty(most, np.int32)
+    normal, ray = np.empty((3, most), np.float32), np.empty((6, most), np.float32)
     # Views are created once: each costs as much time as ten rays.
     dx, dy, dz = ray[3], ray[4], ray[5]
-    power, best = np.empty(width, np.float32), np.empty(width, np.float32)
-    total, hull = np.empty((channels, width), np.float32), np.empty((4, 3), np.float32)
-    which, weight = np.empty(in_way.shapes.kind.size, np.int64), np.empty((5, width), np.float32)
-    for i in range(top, bottom):
-        for column in range(step):
-            start = column
-            while start < width:
-                n, start = start_bundle(places, i, start, step, at, pattern, normal, ray)
-                if n == 0:
-                    continue
-                pad = lay_starts(n, ray, hull) if step > 1 else _INF
-                together = step > 1 and parallel(n, normal)
-                total[:] = _ZERO
-                for q in range(samples):
-                    _towards_dome(sample, n, q, pattern, normal, dx, dy, dz)
-                    lay_ends(n, ray, True, hull)
-                    for j in range(n):
-                        best[j] = _INF
-                        power[j] = _ONE
-                        found[j] = open_dome
-                    # Not a literal, for which Numba would compile another signature of `meet_rays`.
-                    count = int(np.int64(0))
-                    for index in in_way.things:
-                        if together and leaves_behind(in_way.shapes.kind[index], ray):
-                            continue
-                        if not together or may_meet(hull, pad, in_way.box[index]):
-                            which[count] = index
-                            count += 1
-                    meet_rays(in_way.shapes, which, count, n, ray, best, found)
-                    if casts and (not together or may_meet(hull, pad, in_way.around)):
-                        past_caster(in_way.caster, in_way.around, n, ray, best, power)
-                    _weigh(bring, n, ray, best, power, weight)
-                    for j in range(n):
-                        found[j] = found[j] >> _FACE_BITS
-                    if count <= _IN_TURN:
-                        for met in range(count):
-                            even = bring.even[which[met]]
-                            _bring(bring, which[met], even, n, kept, near, found, weight, total)
-                        _bring(bring, beyond, _ONE, n, kept, near, found, weight, total)
+    power, best = np.empty(most, np.float32), np.empty(most, np.float32)
+    total, hull = np.empty((channels, most), np.float32), np.empty((4, 3), np.float32)
+    which, weight = np.empty(in_way.shapes.kind.size, np.int64), np.empty((5, most), np.float32)
+    point, facing, to = places.point.reshape(3, -1), places.normal.reshape(3, -1), out.reshape(channels, -1)
+    for block in range(9 * ((width + BLOCK - 1) // BLOCK)):
+        pattern, left = block % 9, block // 9 * BLOCK
+        first = top + (pattern // 3 - top) % 3, left + (pattern % 3 - left) % 3
+        waits = waiting_in(places.lit, bottom, min(left + BLOCK, width), first, waiting)
+        while waits > 0:
+            n, waits = start_bundle(point, facing, waits, waiting, at, normal, ray)
+            pad = lay_starts(n, ray, hull)
+            together = parallel(n, normal)
+            total[:, :n] = _ZERO
+            for q in range(samples):
+                _towards_dome(sample[pattern, q], n, normal, dx, dy, dz)
+                lay_ends(n, ray, True, hull)
+                for j in range(n):
+                    best[j] = _INF
+                    power[j] = _ONE
+                    found[j] = open_dome
+                # Not a literal, for which Numba would compile another signature of `meet_rays`.
+                count = int(np.int64(0))
+                for index in in_way.things:
+                    if together and leaves_behind(in_way.shapes.kind[index], ray):
                         continue
-                    for j in range(n):
-                        even = bring.even[found[j]]
-                        weight[4, j] = even + (_ONE - even) * weight[4, j]
-                    for c in range(channels):
-                        by = weight[_row(c, kept, near)]
-                        for j in range(n):
-                            total[c, j] += bring.send[c, found[j]] * weight[4, j] * by[j]
+                    if not together or may_meet(hull, pad, in_way.box[index]):
+                        which[count] = index
+                        count += 1
+                meet_rays(in_way.shapes, which, count, n, ray, best, found)
+                if in_way.caster.kind.size > 0:
+                    past_caster(in_way, n, hull, pad if together else _INF, ray, best, power)
+                _weigh(bring, n, ray, best, power, weight)
+                for j in range(n):
+                    found[j] = found[j] >> _FACE_BITS
+                if count <= _IN_TURN:
+                    for met in range(count):
+                        even = bring.even[which[met]]
+                        _bring(bring, which[met], even, n, kept, near, found, weight, total)
+                    _bring(bring, beyond, _ONE, n, kept, near, found, weight, total)
+                    continue
+                for j in range(n):
+                    even = bring.even[found[j]]
+                    weight[4, j] = even + (_ONE - even) * weight[4, j]
                 for c in range(channels):
+                    by = weight[_row(c, kept, near)]
                     for j in range(n):
-                        out[c, i, at[j]] = total[c, j] / np.float32(samples)
+                        total[c, j] += bring.send[c, found[j]] * weight[4, j] * by[j]
+            for c in range(channels):
+                for j in range(n):
+                    to[c, at[j]] = total[c, j] / np.float32(samples)

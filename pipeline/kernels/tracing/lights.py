@@ -20,9 +20,11 @@ _ZERO, _ONE, _INF = np.float32(0), np.float32(1), np.float32(np.inf)
 _OFF, _ABOVE = np.float32(5e-4), np.float32(0.004)
 #: Rays to tubes end at this share of the way. Light below _DIM is not traced. Dunes shade up to _DUNES_REACH.
 _TO_TUBE, _DIM, _DUNES_REACH = np.float32(0.97), np.float32(1e-4), np.float32(6)
-#: From this number of solids in the way on, bundles are short; with fewer, a bundle is all of a row's rays. A short
-#: bundle ends where the surface turns away, or after a gap of _GAP columns, once it has this number of rays.
-MANY, _FEW, _GAP = 3, 8, 24
+#: Columns of a block of pixels whose rays are bundled. Fewer than _FEW that face one way share a bundle with others.
+BLOCK, _FEW = 96, 8
+
+
+Indices = NDArray[np.int64]
 
 
 class Places(NamedTuple):
@@ -66,53 +68,67 @@ class Shade(NamedTuple):
 
 
 @inlined
-def start_bundle(
-    places: Places,
-    i: int,
-    start: int,
-    step: int,
-    at: NDArray[np.int64],
-    pattern: NDArray[np.int64],
-    normal: Field,
-    ray: Field,
-) -> tuple[int, int]:
-    """Start a bundle of rays at column `start` of row i, one every `step`; return their count and the next start.
+def waiting_in(lit: NDArray[np.bool_], bottom: int, right: int, first: tuple[int, int], waiting: Indices) -> int:
+    """Write the places where light falls of one pattern, in a block of the H×W `lit`; return their count.
 
-    Writes the columns where light falls, their patterns, normals (3×m) and the rays' origins. Each origin is slightly
-    off its surface.
+    `first` is the pattern's first row and column in the block, which ends at `bottom` and `right`. A place is
+    row × W + column.
     """
-    n, j = 0, start
-    even = True
-    while j < places.lit.shape[1]:
-        if places.lit[i, j]:
-            if n > 0 and step > 1:
-                before = at[n - 1]
-                same = (
-                    (places.normal[0, i, j] == places.normal[0, i, before])
-                    & (places.normal[1, i, j] == places.normal[1, i, before])
-                    & (places.normal[2, i, j] == places.normal[2, i, before])
-                )
-                if n >= _FEW and ((even and not same) or j - before > _GAP):
-                    break
-                even = even and bool(same)
-            at[n] = j
+    count = 0
+    for i in range(first[0], bottom, 3):
+        for j in range(first[1], right, 3):
+            waiting[count] = i * lit.shape[1] + j
+            count += 1 if lit[i, j] else 0
+    return count
+
+
+@inlined
+def start_bundle(
+    point: Field, facing: Field, count: int, waiting: Indices, at: Indices, normal: Field, ray: Field
+) -> tuple[int, int]:
+    """Start a bundle at those of the `count` places waiting that face as the first does, or at all if these are few.
+
+    Returns their count, and that of the places that go on waiting. `point` and `facing` are the image's places and
+    normals, 3×(H·W). Writes the bundle's places, its normals (3×m) and its rays' origins, slightly off the surface.
+    """
+    first, alike = waiting[0], 0
+    for k in range(count):
+        alike += 1 if _faces_as(facing, waiting[k], first) else 0
+    n, left, every = 0, 0, alike < _FEW
+    for k in range(count):
+        place = waiting[k]
+        if every or _faces_as(facing, place, first):
+            at[n] = place
             n += 1
-        j += step
-    for k in range(n):
-        column = at[k]
-        pattern[k] = (i % 3) * 3 + column % 3
-        for axis in range(3):
-            normal[axis, k] = places.normal[axis, i, column]
-            ray[axis, k] = places.point[axis, i, column] + _OFF * normal[axis, k]
-    return n, j
+        else:
+            waiting[left] = place
+            left += 1
+    for axis in range(3):
+        for k in range(n):
+            normal[axis, k] = facing[axis, at[k]]
+            ray[axis, k] = point[axis, at[k]] + _OFF * normal[axis, k]
+    return n, left
+
+
+@inlined
+def _faces_as(facing: Field, one: int, other: int) -> np.bool:
+    same: np.bool = (
+        (facing[0, one] == facing[0, other])
+        & (facing[1, one] == facing[1, other])
+        & (facing[2, one] == facing[2, other])
+    )
+    return same
 
 
 @kernel
-def past_caster(caster: Shapes, around: Field, n: int, ray: Field, far: Field, power: Field) -> None:
+def past_caster(shade: Shade, n: int, hull: Field, pad: np.float32, ray: Field, far: Field, power: Field) -> None:
     """Follow shadow rays to the caster only: of the first n, 6×m, those that meet it within `far` lose their power.
 
-    `far`, in units of each ray's direction, and `power` are m float32. `around` is a box: lowest and highest x, y, z.
+    `far`, in units of each ray's direction, and `power` are m float32; `hull` and `pad` are the rays', as in `bundles`.
     """
+    caster, around = shade.caster, shade.around
+    if not may_meet(hull, pad, around):
+        return
     near, who = np.empty(n, np.bool_), np.empty(n, np.int64)
     x, y, z, dx, dy, dz = ray[0], ray[1], ray[2], ray[3], ray[4], ray[5]
     x0, y0, z0, x1, y1, z1 = around[0], around[1], around[2], around[3], around[4], around[5]
@@ -184,19 +200,14 @@ def shaded(
 
 
 @inlined
-def _towards_key(
-    lamps: Lamps, n: int, q: int, pattern: NDArray[np.int64], normal: Field, ray: Field, far: Field, power: Field
-) -> None:
-    """Write the rays to sample q of the key light, of full length, and their light: 1 straight at it."""
+def _towards_key(lamps: Lamps, n: int, to: Field, normal: Field, ray: Field, far: Field, power: Field) -> None:
+    """Write the rays to a place (3,) on the key light, of full length, and their light: 1 straight at it."""
+    to_x, to_y, to_z = to[0], to[1], to[2]
     a0, a1, a2, square_reach = lamps.axis[0], lamps.axis[1], lamps.axis[2], lamps.reach * lamps.reach
     x, y, z, dx, dy, dz = ray[0], ray[1], ray[2], ray[3], ray[4], ray[5]
     nx, ny, nz = normal[0], normal[1], normal[2]
     for j in range(n):
-        dx[j] = lamps.sample[pattern[j], q, 0]
-        dy[j] = lamps.sample[pattern[j], q, 1]
-        dz[j] = lamps.sample[pattern[j], q, 2]
-    for j in range(n):
-        wx, wy, wz = dx[j] - x[j], dy[j] - y[j], dz[j] - z[j]
+        wx, wy, wz = to_x - x[j], to_y - y[j], to_z - z[j]
         square = wx * wx + wy * wy + wz * wz
         length = np.sqrt(square)
         facing = (wx * nx[j] + wy * ny[j] + wz * nz[j]) / length
@@ -243,12 +254,13 @@ def _towards_tube(place: Field, n: int, normal: Field, ray: Field, far: Field, p
 
 
 @inlined
-def _add(tube: Field, n: int, power: Field, total: Field) -> None:
-    """Add the light from a place on a tube, in its colour, to three rows of n."""
-    for c in range(3):
-        light, row = tube[4 + c], total[c]
-        for j in range(n):
-            row[j] += power[j] * light
+def _add(colour: Field, n: int, power: Field, total: Field) -> None:
+    """Add light of a colour (4) to four rows of n."""
+    for c in range(4):
+        light, row = colour[c], total[c]
+        if light != _ZERO:
+            for j in range(n):
+                row[j] += power[j] * light
 
 
 @kernel
@@ -258,48 +270,39 @@ def direct_light(top: int, bottom: int, places: Places, lamps: Lamps, in_way: Sh
     There are four channels. The first is the key light, 1 on a surface at its target that faces it. The others are the
     tubes' linear RGB, radiance over albedo. With a caster, four more are the same light with the caster in its way.
     """
-    width, samples, tubes = places.lit.shape[1], lamps.sample.shape[1], len(lamps.tube)
-    step = 3 if in_way.things.size >= MANY else 1
-    casts = in_way.caster.kind.size > 0
-    at, pattern, found = np.empty(width, np.int64), np.empty(width, np.int64), np.empty(width, np.int32)
-    normal, ray = np.empty((3, width), np.float32), np.empty((6, width), np.float32)
-    power, far, best = np.empty(width, np.float32), np.empty(width, np.float32), np.empty(width, np.float32)
-    total, hull = np.empty((8, width), np.float32), np.empty((4, 3), np.float32)
+    width, samples, most = places.lit.shape[1], lamps.sample.shape[1], (bottom - top) * BLOCK
+    at, waiting, found = np.empty(most, np.int64), np.empty(most, np.int64), np.empty(most, np.int32)
+    normal, ray = np.empty((3, most), np.float32), np.empty((6, most), np.float32)
+    power, far, best = np.empty(most, np.float32), np.empty(most, np.float32), np.empty(most, np.float32)
+    total, hull = np.empty((8, most), np.float32), np.empty((4, 3), np.float32)
+    colour = np.empty(4, np.float32)
     near = np.empty(in_way.shapes.kind.size, np.int64)
-    for i in range(top, bottom):
-        for column in range(step):
-            start = column
-            while start < width:
-                n, start = start_bundle(places, i, start, step, at, pattern, normal, ray)
-                if n == 0:
-                    continue
-                pad = lay_starts(n, ray, hull) if step > 1 else _INF
-                total[:] = _ZERO
-                for q in range(samples):
-                    _towards_key(lamps, n, q, pattern, normal, ray, far, power)
-                    lay_ends(n, ray, False, hull)
+    point, facing, to = places.point.reshape(3, -1), places.normal.reshape(3, -1), out.reshape(out.shape[0], -1)
+    for block in range(9 * ((width + BLOCK - 1) // BLOCK)):
+        pattern, left = block % 9, block // 9 * BLOCK
+        first = top + (pattern // 3 - top) % 3, left + (pattern % 3 - left) % 3
+        waits = waiting_in(places.lit, bottom, min(left + BLOCK, width), first, waiting)
+        while waits > 0:
+            n, waits = start_bundle(point, facing, waits, waiting, at, normal, ray)
+            pad = lay_starts(n, ray, hull)
+            total[:, :n] = _ZERO
+            for q in range(samples + len(lamps.tube)):
+                colour[:] = _ZERO
+                if q < samples:
+                    colour[0] = _ONE / np.float32(samples)
+                    _towards_key(lamps, n, lamps.sample[pattern, q], normal, ray, far, power)
                     if lamps.mask.size > 1:
                         _through_gobo(lamps, n, ray, power)
-                    shaded(in_way, n, hull, pad, near, ray, far, power, best, found)
-                    for j in range(n):
-                        total[0, j] += power[j]
-                    if casts:
-                        if may_meet(hull, pad, in_way.around):
-                            past_caster(in_way.caster, in_way.around, n, ray, far, power)
-                        for j in range(n):
-                            total[4, j] += power[j]
+                else:
+                    for c in range(3):
+                        colour[1 + c] = lamps.tube[q - samples, 4 + c]
+                    _towards_tube(lamps.tube[q - samples], n, normal, ray, far, power)
+                lay_ends(n, ray, False, hull)
+                shaded(in_way, n, hull, pad, near, ray, far, power, best, found)
+                _add(colour, n, power, total)
+                if in_way.caster.kind.size > 0:
+                    past_caster(in_way, n, hull, pad, ray, far, power)
+                    _add(colour, n, power, total[4:])
+            for c in range(len(to)):
                 for j in range(n):
-                    total[0, j] /= np.float32(samples)
-                    total[4, j] /= np.float32(samples)
-                for index in range(tubes):
-                    _towards_tube(lamps.tube[index], n, normal, ray, far, power)
-                    lay_ends(n, ray, False, hull)
-                    shaded(in_way, n, hull, pad, near, ray, far, power, best, found)
-                    _add(lamps.tube[index], n, power, total[1:4])
-                    if casts:
-                        if may_meet(hull, pad, in_way.around):
-                            past_caster(in_way.caster, in_way.around, n, ray, far, power)
-                        _add(lamps.tube[index], n, power, total[5:8])
-                for c in range(out.shape[0]):
-                    for j in range(n):
-                        out[c, i, at[j]] = total[c, j]
+                    to[c, at[j]] = total[c, j]
