@@ -4,7 +4,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.kernels.jit import inlined, kernel
-from pipeline.kernels.tracing.rays import Field, Ints, Surfaces, first_above, meet_row
+from pipeline.kernels.tracing.rays import Field, Ints, Surfaces, camera_rays, meet_all
 from pipeline.kernels.tracing.solids import Shapes
 
 Shares = NDArray[np.uint8]
@@ -139,7 +139,7 @@ def cover(
     counts a pixel's rays by surface: those of its 3×3 neighbours and, last, that of the pixel `far`, n×2. A ray that
     sees none of these counts for the pixel itself.
     """
-    width = surface.shape[1]
+    width, which = surface.shape[1], np.empty(1, np.int64)
     step = across[1] - across[0]
     for i in range(top, bottom):
         count = first[i + 1] - first[i]
@@ -149,6 +149,7 @@ def cover(
         at, slope = np.empty(n, np.int64), np.empty(n, np.float32)
         above = np.empty((len(ground), count), np.float32)
         dx, best, found = np.empty(n, np.float32), np.empty(n, np.float32), np.empty(n, np.int32)
+        ray = camera_rays(origin, n)
         k = 0
         for j in range(width):
             if edge[i, j]:
@@ -177,10 +178,7 @@ def cover(
                     t = bound if ground[m, 1] == _ZERO else (level if dy < bound else _INF)
                     found[k] = code if t < best[k] else found[k]
                     best[k] = t if t < best[k] else best[k]
-            for index in range(shapes.kind.size):
-                if (dy >= window[index, 1]) & (dy <= window[index, 3]):
-                    a, b = first_above(dx, window[index, 0]), first_above(dx, window[index, 2])
-                    meet_row(shapes, index, index, a, b, origin, dx, dy, best, found)
+            meet_all(shapes, window, dx, dy, which, ray, best, found)
             for k in range(n):
                 j, pixel = at[k] // ACROSS, first[i] + k // ACROSS
                 share[pixel, _which(surface, found[k], far[pixel], share[pixel, 9], i, j)] += 1

@@ -4,7 +4,6 @@
 """
 
 from collections.abc import Callable
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -37,12 +36,8 @@ Ints = NDArray[np.int32]
 Surfaces = NDArray[np.uint16]
 #: One of `pipeline.kernels.tracing.solids`' functions.
 Meet = Callable[[Numbers, F, F, F, F, F, F], Meeting]
-#: A ray's origin and direction, the same of n rays of light, and a camera's place with slopes of columns and of a row.
-Ray = tuple[F, F, F, F, F, F]
-Lines = tuple[Field, Field, Field, Field, Field, Field]
-Row = tuple[F, F, F, Field, F]
-Rays = Lines | Row
-RayOf = Callable[[Any, int], Ray]
+#: The origins and directions of n rays.
+Rays = tuple[Field, Field, Field, Field, Field, Field]
 
 #: The most faces of one solid.
 FACES = 8
@@ -64,53 +59,30 @@ def _numbers(p: Field) -> Numbers:
 
 
 @inlined
-def _light_ray(rays: Lines, j: int) -> Ray:
-    """Return ray j of n rays of light."""
-    return rays[0][j], rays[1][j], rays[2][j], rays[3][j], rays[4][j], rays[5][j]
-
-
-@inlined
-def _camera_ray(rays: Row, j: int) -> Ray:
-    """Return ray j of a row of a camera's rays."""
-    x, y, z, across, down = rays
-    return x, y, z, across[j], down, _AWAY
-
-
-@inlined
-def _each(meet: Meet, p: Numbers, own: np.int32, ray_of: RayOf, rays: Rays, best: Field, found: Ints) -> None:
-    """Assign to a solid of numbers p those of n rays that it meets before `best`; ray j is `ray_of(rays, j)`."""
+def _each(meet: Meet, p: Numbers, own: np.int32, rays: Rays, best: Field, found: Ints) -> None:
+    """Assign to a solid of numbers p those of n rays that it meets before `best`."""
+    ox, oy, oz, dx, dy, dz = rays
     for j in range(best.size):
-        ox, oy, oz, dx, dy, dz = ray_of(rays, j)
-        t, face = meet(p, ox, oy, oz, dx, dy, dz)
+        t, face = meet(p, ox[j], oy[j], oz[j], dx[j], dy[j], dz[j])
         nearer = t < best[j]
         best[j] = t if nearer else best[j]
         found[j] = own + face if nearer else found[j]
 
 
 @inlined
-def _by_kind(kind: np.int32, p: Numbers, own: np.int32, ray_of: RayOf, rays: Rays, best: Field, found: Ints) -> None:
-    """Assign rays to a solid as `_each` does, if numbers alone describe its kind."""
-    # No loop over a tuple of functions: Numba would call them by pointers, which it cannot inline.
-    if kind == _FLOOR:
-        _each(meet_floor, p, own, ray_of, rays, best, found)
-    elif kind == _WALL:
-        _each(meet_wall, p, own, ray_of, rays, best, found)
-    elif kind == _OPEN_WALL:
-        _each(meet_open_wall, p, own, ray_of, rays, best, found)
-    elif kind == _RECESS:
-        _each(meet_recess, p, own, ray_of, rays, best, found)
-    elif kind == _SWEEP:
-        _each(meet_sweep, p, own, ray_of, rays, best, found)
-    elif kind == _PANEL:
-        _each(meet_panel, p, own, ray_of, rays, best, found)
-    elif kind == _ELLIPSOID:
-        _each(meet_ellipsoid, p, own, ray_of, rays, best, found)
-    elif kind == _DRUM:
-        _each(meet_drum, p, own, ray_of, rays, best, found)
-    elif kind == _BLOCK:
-        _each(meet_block, p, own, ray_of, rays, best, found)
-    elif kind == _SLAB:
-        _each(meet_slab, p, own, ray_of, rays, best, found)
+def _pictured(shapes: Shapes, kind: np.int32, p: Field, own: np.int32, rays: Rays, best: Field, found: Ints) -> None:
+    """Assign rays as `_each` does to a solid that is described by a picture, too."""
+    ox, oy, oz, dx, dy, dz = rays
+    for j in range(best.size):
+        if kind == _UPRIGHT:
+            t, _ = meet_upright(shapes, p, ox[j], oy[j], oz[j], dx[j], dy[j], dz[j])
+        elif kind == _FLAT:
+            t, _ = meet_flat(shapes, p, ox[j], oy[j], oz[j], dx[j], dy[j], dz[j])
+        else:
+            t, _ = meet_card(shapes, p, ox[j], oy[j], oz[j], dx[j], dy[j], dz[j])
+        if t < best[j]:
+            best[j] = t
+            found[j] = own
 
 
 @kernel
@@ -124,45 +96,36 @@ def meet_rays(
     """
     # One call for all solids: Numba counts references to a dozen arrays at each call.
     best, found = best[:n], found[:n]
-    ox, oy, oz, dx, dy, dz = rays = ray[0], ray[1], ray[2], ray[3], ray[4], ray[5]
+    rays = ray[0], ray[1], ray[2], ray[3], ray[4], ray[5]
     for at in range(count):
         index = which[at]
         kind, numbers, own = shapes.kind[index], shapes.number[index], np.int32(index * FACES)
         p = _numbers(numbers)
-        if kind == _DUNES:
+        # No loop over a tuple of functions: Numba would call them by pointers, which it cannot inline.
+        if kind == _FLOOR:
+            _each(meet_floor, p, own, rays, best, found)
+        elif kind == _WALL:
+            _each(meet_wall, p, own, rays, best, found)
+        elif kind == _OPEN_WALL:
+            _each(meet_open_wall, p, own, rays, best, found)
+        elif kind == _RECESS:
+            _each(meet_recess, p, own, rays, best, found)
+        elif kind == _SWEEP:
+            _each(meet_sweep, p, own, rays, best, found)
+        elif kind == _PANEL:
+            _each(meet_panel, p, own, rays, best, found)
+        elif kind == _ELLIPSOID:
+            _each(meet_ellipsoid, p, own, rays, best, found)
+        elif kind == _DRUM:
+            _each(meet_drum, p, own, rays, best, found)
+        elif kind == _BLOCK:
+            _each(meet_block, p, own, rays, best, found)
+        elif kind == _SLAB:
+            _each(meet_slab, p, own, rays, best, found)
+        elif kind == _DUNES:
             meet_dunes(numbers, index * FACES, ray[:, :n], best, found)
-        elif (kind == _UPRIGHT) | (kind == _FLAT):
-            for j in range(n):
-                if kind == _UPRIGHT:
-                    t, _ = meet_upright(shapes, numbers, ox[j], oy[j], oz[j], dx[j], dy[j], dz[j])
-                else:
-                    t, _ = meet_flat(shapes, numbers, ox[j], oy[j], oz[j], dx[j], dy[j], dz[j])
-                if t < best[j]:
-                    best[j] = t
-                    found[j] = own
         else:
-            _by_kind(kind, p, own, _light_ray, rays, best, found)
-
-
-@kernel
-def meet_row(
-    shapes: Shapes, index: int, code: int, a: int, b: int, origin: Field, dx: Field, dy: F, best: Field, found: Ints
-) -> None:
-    """Intersect a camera's rays a to b, in a row of slope `dy`, with solid `index`; keep hits before `best`.
-
-    `origin` (3,) is the camera's place. `dx` is n ascending float32 slopes, `best` n float32, `found` n int32.
-    """
-    kind, p, own = shapes.kind[index], _numbers(shapes.number[index]), np.int32(code * FACES)
-    ox, oy, oz = origin[0], origin[1], origin[2]
-    dx, best, found = dx[a:b], best[a:b], found[a:b]
-    if kind == _CARD:
-        for j in range(dx.size):
-            t, _ = meet_card(shapes, p, ox, oy, oz, dx[j], dy, _AWAY)
-            if t < best[j]:
-                best[j] = t
-                found[j] = own
-    else:
-        _by_kind(kind, p, own, _camera_ray, (ox, oy, oz, dx, dy), best, found)
+            _pictured(shapes, kind, numbers, own, rays, best, found)
 
 
 @inlined
@@ -176,6 +139,34 @@ def first_above(rising: Field, value: F) -> int:
         else:
             high = middle
     return low
+
+
+@inlined
+def camera_rays(origin: Field, count: int) -> Field:
+    """Return `count` rays of a camera at `origin` (3,), 6×count, for `meet_all` to give slopes to."""
+    ray = np.empty((6, count), np.float32)
+    for j in range(count):
+        ray[0, j], ray[1, j], ray[2, j], ray[5, j] = origin[0], origin[1], origin[2], _AWAY
+    return ray
+
+
+@inlined
+def meet_all(
+    shapes: Shapes, window: Field, dx: Field, dy: F, which: NDArray[np.int64], ray: Field, best: Field, found: Ints
+) -> None:
+    """Intersect a camera's rays, in a row of slope `dy`, with solids; keep hits before `best`.
+
+    `dx` are the ascending slopes of n rays, and `ray` is from `camera_rays`. `window` is as in `see`. `which` (1) is a
+    buffer.
+    """
+    for index in range(shapes.kind.size):
+        if (dy >= window[index, 1]) & (dy <= window[index, 3]):
+            a, b = first_above(dx, window[index, 0]), first_above(dx, window[index, 2])
+            for j in range(a, b):
+                ray[3, j - a], ray[4, j - a] = dx[j], dy
+            which[0] = index
+            # `which.size` and not a literal, for which Numba would compile another signature.
+            meet_rays(shapes, which, which.size, b - a, ray, best[a:b], found[a:b])
 
 
 @kernel
@@ -196,13 +187,10 @@ def see(
     the W and H slopes of columns and rows. `depth`, float32, and `surface`, uint16, contain earlier hits, or inf and 0.
     """
     width = across.size
-    found = np.empty(width, np.int32)
+    found, ray, which = np.empty(width, np.int32), camera_rays(origin, width), np.empty(1, np.int64)
     for i in range(top, bottom):
         for j in range(width):
             found[j] = surface[i, j]
-        for index in range(shapes.kind.size):
-            if (down[i] >= window[index, 1]) & (down[i] <= window[index, 3]):
-                a, b = first_above(across, window[index, 0]), first_above(across, window[index, 2])
-                meet_row(shapes, index, index, a, b, origin, across, down[i], depth[i], found)
+        meet_all(shapes, window, across, down[i], which, ray, depth[i], found)
         for j in range(width):
             surface[i, j] = found[j]
