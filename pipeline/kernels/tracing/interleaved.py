@@ -15,7 +15,7 @@ _RUN = 32
 
 
 @inlined
-def _alike(surface: Surfaces, normal: Field, i: int, j: int, y: int, x: int) -> F:
+def _alike(surface: Surfaces, normal: Field, i: int, j: int | np.uint64, y: int, x: int | np.uint64) -> F:
     """Return 1 if two pixels have the same surface and face the same way, else 0."""
     dot = normal[0, i, j] * normal[0, y, x] + normal[1, i, j] * normal[1, y, x] + normal[2, i, j] * normal[2, y, x]
     return _ONE if (surface[i, j] == surface[y, x]) & (dot > np.float32(0.8)) else _ZERO
@@ -94,7 +94,8 @@ def share(
                     beyond = min(2, width - 1) if dx < 0 else max(width - 3, 0)
                     ends = (dx != 0) & (first <= end) & (end < last)
                     for j in range(a, b):
-                        weight[j] = _alike(surface, normal, i, j, y, j + dx)
+                        # Unsigned: an index that might be negative would prevent SIMD.
+                        weight[j] = _alike(surface, normal, i, np.uint64(j), y, np.uint64(j + dx))
                     if ends:
                         weight[end] = _alike(surface, normal, i, end, y, beyond)
                     for j in range(first, last):
@@ -102,7 +103,7 @@ def share(
                     for c in range(channels):
                         to, row = out[c, i], field[c, y]
                         for j in range(a, b):
-                            to[j] += weight[j] * row[j + dx]
+                            to[np.uint64(j)] += weight[np.uint64(j)] * row[np.uint64(j + dx)]
                         if ends:
                             to[end] += weight[end] * row[beyond]
             for c in range(channels):
