@@ -306,27 +306,28 @@ def meet_upright(shapes: Shapes, p: Numbers, ox: F, oy: F, oz: F, dx: F, dy: F, 
     last = np.int64(p[3])
     x0, x1 = slab((ox * p[20] + oy * p[21]) * p[0] + p[1], (dx * p[20] + dy * p[21]) * p[0], _ZERO, width)
     y0, y1 = slab(p[2] - (oy * p[20] - ox * p[21]) * p[0], (dx * p[21] - dy * p[20]) * p[0], _ZERO, p[23])
-    enter = x0 if x0 > y0 else y0
+    enter = max(x0 if x0 > y0 else y0, _NEAR)
     leave = x1 if x1 < y1 else y1
-    if (last == 0) | (enter >= leave) | (leave <= _NEAR):
+    if (last == 0) | (enter >= leave):
         return _INF, _NO_FACE
     nearest = _INF
     chance = (ox * _MIX[0] + oy * _MIX[1] + oz * _MIX[2]) + (dx * _MIX[3] + dy * _MIX[4] + dz * _MIX[5])
     back = (chance - np.floor(chance)) * (p[5] - p[4])
+    first, end, by = oz + back + enter * dz, oz + back + leave * dz, _ONE / dz
+    low, high = min(first, end), max(first, end)
     for slice_at in range(last):
-        t = (p[4 + slice_at] - back - oz) / dz
-        if (t <= enter) | (t >= leave) | (t >= nearest):
+        if (p[4 + slice_at] <= low) | (p[4 + slice_at] >= high):
+            continue
+        t = (p[4 + slice_at] - back - oz) * by
+        if t >= nearest:
             continue
         x = ox + t * dx
         y = oy + t * dy
         column = (x * p[20] + y * p[21]) * p[0] + p[1]
         row = p[2] - (y * p[20] - x * p[21]) * p[0]
-        inside = (t > _NEAR) & (row >= _ZERO) & (row < p[23])
-        inside = inside & (column >= _ZERO) & (column < width)
-        r = np.int64(row + p[22] if inside else _ZERO)
-        c = np.int64(column if inside else _ZERO)
-        held = (np.int64(shapes.image[r, c]) >> slice_at) & 1
-        nearest = t if inside & (held == 1) & (t < nearest) else nearest
+        inside = (row >= _ZERO) & (row < p[23]) & (column >= _ZERO) & (column < width)
+        if inside and (np.int64(shapes.image[np.int64(row + p[22]), np.int64(column)]) >> slice_at) & 1:
+            nearest = t
     return nearest, _NO_FACE
 
 
