@@ -66,7 +66,8 @@ def _next_odd(cells: NDArray[np.int32], surfaces: NDArray[np.uint16], start: int
         end = min(start + _AT_ONCE, cells.size)
         others = 0
         for j in range(start, end):
-            others += 1 if cells[j] != np.int32(surfaces[j]) else 0
+            # Unsigned: an index that may be negative prevents SIMD.
+            others += 1 if cells[np.uint64(j)] != np.int32(surfaces[np.uint64(j)]) else 0
         if others > 0:
             for j in range(start, end):
                 if cells[j] != np.int32(surfaces[j]):

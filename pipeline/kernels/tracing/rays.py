@@ -162,6 +162,8 @@ def meet_all(
     for index in range(shapes.kind.size):
         if (dy >= window[index, 1]) & (dy <= window[index, 3]):
             a, b = first_above(dx, window[index, 0]), first_above(dx, window[index, 2])
+            if a == b:
+                continue
             for j in range(a, b):
                 ray[3, j - a], ray[4, j - a] = dx[j], dy
             which[0] = index
