@@ -7,11 +7,9 @@ import numpy as np
 from pipeline.kernels.jit import inlined, kernel
 from pipeline.kernels.tracing.bundles import lay_ends, lay_starts, leaves_behind, may_meet, parallel
 from pipeline.kernels.tracing.lights import BLOCK, Places, Shade, past_caster, start_bundle, waiting_in
-from pipeline.kernels.tracing.rays import FACES, F, Field, Ints, meet_rays
+from pipeline.kernels.tracing.rays import FACES, F, Field, meet_rays
 
 _ZERO, _HALF, _ONE, _INF = np.float32(0), np.float32(0.5), np.float32(1), np.float32(np.inf)
-#: With at most this number of solids, testing each in turn is faster than a lookup for every ray.
-_IN_TURN = 5
 #: Bits of the face in a code of `meet_rays`.
 _FACE_BITS = np.int32(FACES.bit_length() - 1)
 
@@ -42,21 +40,6 @@ def _towards_dome(way: Field, n: int, normal: Field, dx: Field, dy: Field, dz: F
         dx[j] = p * (_ONE + sign * nx * nx * a) + r * b + s * nx
         dy[j] = p * (sign * b) + r * (sign + ny * ny * a) + s * ny
         dz[j] = p * (-sign * nx) - r * ny + s * nz
-
-
-@inlined
-def _bring(
-    bring: Bring, index: int, even: F, n: int, kept: int, near: int, found: Ints, weight: Field, total: Field
-) -> None:
-    """Add the light of one solid, or of the open dome, to the C×m `total` of the first n rays that met it."""
-    own, rest, lit = np.int32(index), _ONE - even, weight[4]
-    for c in range(len(bring.send)):
-        light = bring.send[c, index]
-        if light == _ZERO:
-            continue
-        to, by = total[c], weight[_row(c, kept, near)]
-        for j in range(n):
-            to[j] = to[j] + light * (even + rest * lit[j]) * by[j] if found[j] == own else to[j]
 
 
 @inlined
@@ -102,6 +85,7 @@ def dome_light(
     power, best = np.empty(most, np.float32), np.empty(most, np.float32)
     total, hull = np.empty((channels, most), np.float32), np.empty((4, 3), np.float32)
     which, weight = np.empty(in_way.shapes.kind.size, np.int64), np.empty((5, most), np.float32)
+    lit = weight[4]
     point, facing, to = places.point.reshape(3, -1), places.normal.reshape(3, -1), out.reshape(channels, -1)
     for block in range(9 * ((width + BLOCK - 1) // BLOCK)):
         pattern, left = block % 9, block // 9 * BLOCK
@@ -133,19 +117,12 @@ def dome_light(
                 _weigh(bring, n, ray, best, power, weight)
                 for j in range(n):
                     found[j] = found[j] >> _FACE_BITS
-                if count <= _IN_TURN:
-                    for met in range(count):
-                        even = bring.even[which[met]]
-                        _bring(bring, which[met], even, n, kept, near, found, weight, total)
-                    _bring(bring, beyond, _ONE, n, kept, near, found, weight, total)
-                    continue
-                for j in range(n):
-                    even = bring.even[found[j]]
-                    weight[4, j] = even + (_ONE - even) * weight[4, j]
+                    even = bring.even[np.uint32(found[j])]
+                    lit[j] = even + (_ONE - even) * lit[j]
                 for c in range(channels):
-                    by = weight[_row(c, kept, near)]
+                    send, by, row = bring.send[c], weight[_row(c, kept, near)], total[c]
                     for j in range(n):
-                        total[c, j] += bring.send[c, found[j]] * weight[4, j] * by[j]
+                        row[j] += send[np.uint32(found[j])] * lit[j] * by[j]
             for c in range(channels):
                 for j in range(n):
                     to[c, at[j]] = total[c, j] / np.float32(samples)

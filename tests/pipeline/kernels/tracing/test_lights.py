@@ -29,6 +29,5 @@ def test_solids_that_reflect_as_the_open_dome_does_change_nothing() -> None:
     # the light of the open dome is the last
     of_more = np.concatenate([send, *(send[:, -1:] for _ in below)], axis=1)
     lights = LightTracer(layout, geometry).dome(send)
-    # With these few lights they are asked for in turn; many would be looked up ray by ray.
     assert np.array_equal(LightTracer(more, geometry).dome(of_more), lights)
     assert lights.std() > 0
