@@ -106,7 +106,6 @@ def unlit(
     `geometry` is the layout's at this size, if already traced.
     """
     seen = geometry or trace(layout, width, height)
-    _ = seen.part  # computed once here, not in each thread
     drawn, mirrors, polished = together(
         lambda: albedo(layout, seen, finished=True, swatches=swatches),
         lambda: floor_mirrors(layout, seen),
