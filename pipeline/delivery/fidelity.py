@@ -13,7 +13,6 @@ from pipeline.core.parallel import by_rows, together
 from pipeline.core.resample import tight_box
 from pipeline.core.types import Alpha, Judged, Rgb, Rgb8
 from pipeline.kernels.colour import lab
-from pipeline.kernels.colour.codes import lowest_of_white
 from pipeline.report import FidelityReport
 
 #: Limits on the product's colour difference in a delivered file, CIEDE2000: on average, and in 99 % of its pixels.
@@ -125,20 +124,21 @@ class Judge:
         lowest: dict[int, int] = {}
 
         def work(top: int, bottom: int) -> None:
-            codes = self._codes[top:bottom].reshape(-1, self._codes.shape[2])
-            if not _any_white(codes):
-                return
-            seen, out = arrived[top:bottom].reshape(-1, 3), np.empty(len(codes), np.uint8)
-            lowest_of_white(codes, alpha[top:bottom].reshape(-1), seen, out)
-            lowest[top] = int(out.min())
+            lowest[top] = lowest_of_white(self._codes[top:bottom], alpha[top:bottom], arrived[top:bottom])
 
         by_rows(len(arrived), work)
         return min(lowest.values(), default=255)
 
 
-def _any_white(codes: NDArray[np.uint8]) -> bool:
-    """Return whether any of N×3 or N×4 codes may be pure white; quick where pixels have four bytes, else True."""
-    if codes.shape[1] == 3:
-        return True
-    white = np.array([255, 255, 255, 0], np.uint8).view(np.uint32)
-    return bool(((codes.view(np.uint32) & white) == white).any())
+def lowest_of_white(codes: NDArray[np.uint8], alpha: Alpha, arrived: Rgb8) -> int:
+    """Return the lowest of the H×W×3 codes that arrived where pure white without product was delivered; else 255.
+
+    `codes` are H×W×3, or H×W×4 of which the fourth is ignored. `alpha` is the product's H×W coverage.
+    """
+    if codes.shape[2] == 3:
+        white = (codes == 255).all(-1)
+    else:
+        # All bytes of a pixel at once.
+        pure = np.array([255, 255, 255, 0], np.uint8).view(np.uint32)
+        white = (codes.view(np.uint32)[..., 0] & pure) == pure
+    return int(arrived[white & (alpha <= 0)].min(initial=255))

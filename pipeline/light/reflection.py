@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 from PIL import Image
 from scipy.ndimage import gaussian_filter
 
-from pipeline.colour.spaces import srgb_to_linear
+from pipeline.colour.spaces import linear_to_srgb, srgb_to_linear
 from pipeline.core.parallel import ROWS, by_rows
 from pipeline.core.resample import blurred, resize
 from pipeline.core.types import Placed, Rgb
@@ -15,7 +15,7 @@ from pipeline.geometry.casting import follow
 from pipeline.geometry.contact import contact_line, things_apart
 from pipeline.geometry.ray import Field
 from pipeline.geometry.walls import Floor
-from pipeline.kernels.image.layers import blend, lay_image, premultiplied_means, take_light, turn_upside_down
+from pipeline.kernels.image.layers import blend, lay_image, premultiplied_means, turn_upside_down
 from pipeline.kernels.image.resampling import enlarge
 from pipeline.kernels.image.surfaces import gather, mix
 from pipeline.light.surroundings import part_means
@@ -225,9 +225,11 @@ def _hide_lights(picture: Rgb, on_it: NDArray[np.bool_], hidden: Field) -> None:
     over = (small - usual[:, None]) * light * np.clip(HIDES * hidden, 0, 1)[..., None]
 
     def work(top: int, bottom: int) -> None:
-        light = np.empty_like(picture[top:bottom])
+        strip = picture[top:bottom]
+        light = np.empty_like(strip)
         enlarge(over, len(picture), top, light)
-        take_light(light, picture[top:bottom])
+        lit = light.max(-1) > 0
+        strip[lit] = linear_to_srgb(srgb_to_linear(strip[lit]) - light[lit])
 
     by_rows(len(picture), work)
 

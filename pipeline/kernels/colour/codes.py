@@ -1,4 +1,4 @@
-"""8-bit codes: triangular dither (TPDF) when rounding to them, steps of one code, a check that white stayed white."""
+"""8-bit codes: triangular dither (TPDF) when rounding to them, and steps of one code."""
 
 import numpy as np
 from numpy.typing import NDArray
@@ -52,22 +52,6 @@ def dither(
                 into[channels * x] = codes[3 * x]
                 into[channels * x + 1] = codes[3 * x + 1]
                 into[channels * x + 2] = codes[3 * x + 2]
-
-
-@colour_kernel
-def lowest_of_white(
-    codes: NDArray[np.uint8], alpha: NDArray[np.float32], arrived: NDArray[np.uint8], out: NDArray[np.uint8]
-) -> None:
-    """Write into `out` (N) the lowest delivered code of each pixel that was pure white without product; else 255.
-
-    `codes` and `arrived` are N×3 sRGB codes, before delivery and after it; N×4 is allowed. `alpha` (N) is the product's
-    coverage, 0–1.
-    """
-    white = np.uint8(255)
-    for i in range(out.size):
-        was = min(codes[i, 0], codes[i, 1], codes[i, 2])
-        free = (was == white) & (alpha[i] <= np.float32(0))
-        out[i] = min(arrived[i, 0], arrived[i, 1], arrived[i, 2]) if free else white
 
 
 @kernel

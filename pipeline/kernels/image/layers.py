@@ -1,4 +1,4 @@
-"""Layers of an image by rows, composited in linear light: shadow, mirror image, removed light, the product.
+"""Layers of an image by rows, composited in linear light: shadow, mirror image, the product.
 
 Images are strips of rows, n×W×3 float32 sRGB in [0, 1], C-contiguous, changed in place. Pixels that a layer doesn't
 touch stay identical to the bit. Alpha, coverage and shadow are float32 in 0–1.
@@ -51,16 +51,6 @@ def lay_image(image: Pixels, least: np.float32, picture: Pixels) -> None:
                 was = picture[i, j, c]
                 mixed = encoded(decoded(was) * (_ONE - share) + image[i, j, c])
                 picture[i, j, c] = mixed if share > least else was
-
-
-@colour_kernel
-def take_light(over: Pixels, picture: Pixels) -> None:
-    """Subtract n×W×3 linear light from an image where there is any."""
-    for i in range(picture.shape[0]):
-        for j in range(picture.shape[1]):
-            if max(max(over[i, j, 0], over[i, j, 1]), over[i, j, 2]) > _ZERO:
-                for c in range(3):
-                    picture[i, j, c] = encoded(decoded(picture[i, j, c]) - over[i, j, c])
 
 
 @colour_kernel

@@ -3,10 +3,12 @@
 from dataclasses import replace
 
 import numpy as np
+import pytest
 from scipy.ndimage import minimum_filter
 
 from pipeline.colour.notation import hex_to_rgb
 from pipeline.core.types import Placed
+from pipeline.delivery.fidelity import lowest_of_white
 from tests.pipeline.delivery.reported import PRESET, disc, laid, painted, report
 
 
@@ -51,3 +53,13 @@ def test_a_large_product_is_sampled_and_the_report_states_it() -> None:
     result = report(np.zeros_like(rgb), place=preset, placed=placed)["fidelity"]
     assert result["of_pixels"] == (side - 4) ** 2
     assert 200_000 < result["pixels"] <= 400_000
+
+
+@pytest.mark.parametrize("channels", [3, 4])
+def test_white_that_is_delivered_dark_is_found_only_where_it_was_white_and_free(channels: int) -> None:
+    codes = np.array([[[255, 255, 255, 0], [255, 254, 255, 0], [255, 255, 255, 9], [255, 255, 255, 0]]], np.uint8)
+    codes = np.ascontiguousarray(codes[..., :channels])
+    alpha = np.array([[0, 0, 0.5, 0]], np.float32)
+    arrived = np.array([[[250, 249, 255], [9, 9, 9], [9, 9, 9], [255, 255, 255]]], np.uint8)
+    assert lowest_of_white(codes, alpha, arrived) == 249
+    assert lowest_of_white(codes[:, 1:3], alpha[:, 1:3], arrived[:, 1:3]) == 255
