@@ -352,32 +352,32 @@ def meet_card(shapes: Shapes, p: Numbers, ox: F, oy: F, oz: F, dx: F, dy: F, dz:
     `meet_upright`. The right half of the image has the depths, in sides of the picture.
     """
     half = np.int64(p[23])
-    t = (p[3] - oz) / dz
+    # A camera's rays go 1 away along z.
+    t = oz - p[3]
     x = ox + t * dx
     y = oy + t * dy
     column = (x * p[20] + y * p[21]) * p[0] + p[1] - _HALF
     row = p[2] - (y * p[20] - x * p[21]) * p[0] - _HALF
     inside = (column >= _ZERO) & (column < p[23] - _ONE) & (row >= _ZERO) & (row < p[23] - _ONE) & (t > _NEAR)
-    column = column if inside else _ZERO
-    row = row if inside else _ZERO
-    c = np.int64(column)
-    r = np.int64(row)
-    u = column - np.float32(c)
-    v = row - np.float32(r)
+    if not inside:
+        return _INF, _NO_FACE
+    c, r = np.int64(column), np.int64(row)
+    u, v = column - np.float32(c), row - np.float32(r)
     r += np.int64(p[22])
     a, b, d, e = shapes.image[r, c], shapes.image[r, c + 1], shapes.image[r + 1, c], shapes.image[r + 1, c + 1]
     whole = _mean(u, v, a - np.floor(a), b - np.floor(b), d - np.floor(d), e - np.floor(e))
+    if whole <= _COVERED:
+        return _INF, _NO_FACE
     mine = _mean(u, v, _of_tint(a, p[4]), _of_tint(b, p[4]), _of_tint(d, p[4]), _of_tint(e, p[4]))
     nearest = (e if u > _HALF else d) if v > _HALF else (b if u > _HALF else a)
     # Where thin tints meet, none has half of a place: it is the nearest pixel's, but a tint that has half comes first.
     most = mine > _HALF * whole
-    inside &= (whole > _COVERED) & (most | (_of_tint(nearest, p[4]) > _ZERO))
-    t += shapes.image[r, c + half] * p[5] / dz + (_ZERO if most else _TOUCH)
+    if not (most | (_of_tint(nearest, p[4]) > _ZERO)):
+        return _INF, _NO_FACE
+    t -= shapes.image[r, c + half] * p[5] - (_ZERO if most else _TOUCH)
     # Seen from a little higher or lower than baked, its foot would be under the ground.
     ground = (p[6] - oy) / dy if dy < _ZERO else _INF
-    ground -= _NEAR + _NEAR
-    t = t if t < ground else ground
-    return (t if inside else _INF), _NO_FACE
+    return min(t, ground - _NEAR - _NEAR), _NO_FACE
 
 
 @inlined
