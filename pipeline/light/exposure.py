@@ -41,7 +41,7 @@ class Exposure:
         slots = np.array([thing.slot for thing in layout.parts])
         receives_light = np.array([thing.glow == 0 for thing in layout.parts])
         ones = np.ones((len(layout.parts), 3), np.float32)
-        shown = np.where(receives_light, slots, -1)[part]
+        shown = np.where(receives_light, slots, -1).astype(np.int16)[part]
         # One row for each slot, and a last row for parts that receive no light.
         gains = np.ones((int(slots.max()) + 2, 3), np.float32)
         tints = gains.copy()

@@ -182,10 +182,7 @@ class LightTracer:
         if beside.any():
             some = copy(self)
             some.places = self.places._replace(lit=self.receives_light & (beside > 0))
-            found = follow(some)
-            rows, columns = np.nonzero(beside > 1)
-            for to, from_ in zip(out, found, strict=True):
-                to[rows, columns] = from_[rows, columns]
+            np.copyto(out, follow(some), where=beside > 1)
         return out
 
     @property
