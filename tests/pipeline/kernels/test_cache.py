@@ -133,6 +133,14 @@ def test_a_changed_helper_recompiles_its_users_and_the_mark_of_completeness_drop
     assert len(list((warm.top / "kept").rglob("*.kernel"))) == 2
 
 
+def test_a_new_kernel_can_call_one_that_was_loaded(warm: Room) -> None:
+    call = "    return total(np.array([value])) / 2\n"
+    head = "import numpy as np\nfrom pipeline.kernels.jit import kernel\nfrom pipeline.kernels.sums import total\n\n"
+    warm.write("other", f"{head}@kernel\ndef half(value):\n{call}")
+    seen, _ = warm.run(warm.top / "kept")
+    assert (seen["compiled"], seen["answers"]) == (["other.half"], [6.0, 2.0])
+
+
 def test_a_read_only_folder_is_loaded_from_and_missing_kernels_go_into_the_next(warm: Room) -> None:
     read_only = [warm.top / "kept", *(warm.top / "kept").iterdir()]
     for folder in read_only:
