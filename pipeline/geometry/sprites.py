@@ -27,7 +27,7 @@ ABOVE = len(SLOPES)
 FOOT, MIDDLE = 0.2, 0.5
 #: Greatest factor of a colour; its code is the square root.
 MOST = 2.0
-#: Views that are kept decoded, some 4 MB each: all that the tries of a picture need.
+#: Views that are kept decoded, 4 MB each: all that the tries of a picture need.
 KEPT = 16
 #: Distance at which light on a prop starts from its surface, in steps between its slices: it shades itself in no bands.
 LIFT = 2.0
@@ -43,8 +43,8 @@ class View:
 
     #: n×2n float32: each pixel's tint's number plus 0.99 × its alpha; right of them the depths towards the camera.
     seen: Field
-    #: n×n×3 linear factors of the tints' colours.
-    colour: Field
+    #: n×n×3 codes of the factors of the tints' colours: 255 times the root of a factor's share of MOST.
+    colour: NDArray[np.uint8]
     #: m×m×3 normals.
     normal: Field
     #: c×c float32 bits of the slices that contain each cell, 2^k for slice k, and the slices' depths.
@@ -100,7 +100,7 @@ def view_of(name: str, view: int, flip: bool) -> View:
     box = columns.min() / n - 0.5, low - (rows.max() + 1) / n, (columns.max() + 1) / n - 0.5, low - rows.min() / n
     return View(
         np.concatenate([number + np.float32(0.99) * alpha, depth], 1).astype(np.float32),
-        (np.square(colour[..., :3].astype(np.float32) / np.float32(255)) * np.float32(MOST)),
+        np.ascontiguousarray(colour[..., :3], np.uint8),
         normal,
         proxy.astype(np.float32),
         tuple(np.linspace(far, near, solids.SLICES + 1)[1:].tolist()),
