@@ -53,6 +53,9 @@ EVEN = 0.7
 NEAR, MOST_NEAR = 0.0075, 0.9
 #: The box of a solid without end.
 _NO_END = (-np.inf,) * 3 + (np.inf,) * 3
+#: Rows of an image that are traced at once on finer grids, to save memory, and the rows beside them that they share
+#: samples with. Both are multiples of the pattern's 3.
+BAND, BESIDE = 240, 3
 #: Rows of a strip: few, so that a small image still has strips for both threads, and a multiple of the pattern's three.
 ROWS = 12
 
@@ -120,13 +123,13 @@ def smoothed(geometry: Geometry, values: Field, times: int) -> Field:
     """Return H×W×C values, averaged `times` times over 3×3 places of the same surface that face the same way."""
     normals, field, every = geometry.normals(), np.moveaxis(values, -1, 0), np.ones(values.shape[:2], np.bool_)
     for _ in range(times):
-        field = _shared(geometry, normals, every, field)
+        field = _shared(geometry.surface, normals, every, field)
     return np.ascontiguousarray(np.moveaxis(field, 0, -1))
 
 
-def _shared(places: Seen, normals: Field, lit: NDArray[np.bool_], field: Field) -> Field:
+def _shared(surface: NDArray[np.uint16], normals: Field, lit: NDArray[np.bool_], field: Field) -> Field:
     out, field = np.zeros(field.shape, np.float32), np.ascontiguousarray(field)
-    by_rows(len(places.surface), lambda a, b: share(a, b, lit, places.surface, normals, field, out), ROWS)
+    by_rows(len(surface), lambda a, b: share(a, b, lit, surface, normals, field, out), ROWS)
     return out
 
 
@@ -146,7 +149,8 @@ class LightTracer:
         `coarse` traces the same on a coarser grid.
         """
         self.layout, self.geometry, self.coarse = layout, geometry, coarse
-        self.height, self.width = geometry.surface.shape
+        self.surface = geometry.surface
+        self.height, self.width = self.surface.shape
         self.normals, self.part = geometry.normals(), geometry.part
         glows = np.array([part.glow > 0 for part in layout.parts])
         #: H×W: where light falls.
@@ -178,12 +182,23 @@ class LightTracer:
         if self.coarse is None:
             return follow(self)
         rough = self.coarse.spared(follow, bends)
-        out, beside = enlarged(rough, *bends(rough), self.coarse.geometry.surface, self.geometry.surface)
-        if beside.any():
-            some = copy(self)
-            some.places = self.places._replace(lit=self.receives_light & (beside > 0))
-            np.copyto(out, follow(some), where=beside > 1)
+        out, beside = enlarged(rough, *bends(rough), self.coarse.surface, self.surface)
+        for top in range(0, self.height, BAND):
+            anew = beside[top : top + BAND] > 1
+            if anew.any():
+                above = min(top, BESIDE)
+                found = follow(self._band(slice(top - above, top + BAND + BESIDE), beside > 0))
+                np.copyto(out[:, top : top + BAND], found[:, above : above + len(anew)], where=anew)
         return out
+
+    def _band(self, rows: slice, lit: NDArray[np.bool_]) -> "LightTracer":
+        """Return a tracer of some rows, where light falls on H×W places that are `lit`."""
+        some = copy(self)
+        some.surface, some.receives_light = self.surface[rows], self.receives_light[rows]
+        some.height = len(some.surface)
+        some.normals, points = (np.ascontiguousarray(one[:, rows]) for one in (self.normals, self.places.point))
+        some.places = lights.Places(points, some.normals, some.receives_light & lit[rows])
+        return some
 
     @property
     def coarsest(self) -> "LightTracer":
@@ -292,7 +307,7 @@ class LightTracer:
 
     def shared(self, field: Field) -> Field:
         """Return the 3×3 mean of a C×H×W field among neighbours on the same surface that face the same way."""
-        return _shared(self.geometry, self.normals, self.places.lit, field)
+        return _shared(self.surface, self.normals, self.places.lit, field)
 
     def _traced(self, channels: int, trace_rows: Callable[[int, int, Field], None]) -> Field:
         out = np.zeros((channels, self.height, self.width), np.float32)

@@ -55,6 +55,17 @@ def test_light_followed_only_where_it_bends_is_the_light_of_every_place(kind: Sc
     assert np.abs(occlusion - open_dome).mean() < 0.01
 
 
+@pytest.mark.parametrize("kind", ["podium", "neon"])
+def test_light_traced_in_bands_of_rows_is_the_light_traced_at_once(
+    kind: SceneKind, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    geometry = trace(compose(spec(kind), 512, 512, 0.6), 512, 512)
+    found = LightTracer.of(geometry).light()
+    monkeypatch.setattr("pipeline.light.first_light.BAND", 512)
+    for one, other in zip(found, LightTracer.of(geometry).light(), strict=True):
+        np.testing.assert_array_equal(one, other)
+
+
 def test_a_ball_shades_the_floor_on_the_side_away_from_the_light_and_takes_some_of_the_dome() -> None:
     layout = bare(Part(Ball(0.0, 0.12, -0.3, 0.12), 2, "prop"))
     first = first_light(layout, 96, 96)
