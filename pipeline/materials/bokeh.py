@@ -6,7 +6,6 @@ from PIL import Image
 from scipy import fft
 
 from pipeline.colour.spaces import LUMINANCE
-from pipeline.core.parallel import by_rows
 from pipeline.core.resample import resize
 from pipeline.geometry.ray import Field
 from pipeline.scene.layout import Layout, View
@@ -42,12 +41,8 @@ def draw_place(layout: Layout, part: NDArray[np.uint16], out: Field) -> None:
     # Only down to the table, and a row more, which the filter reads.
     drawn = min(rows, -(-below * rows // height) + 1)
     tall = min(height, round(drawn * height / rows))
-    picture = np.stack([resize(plane[:drawn], width, tall, CUBIC) for plane in small], -1)
-
-    def work(top: int, bottom: int) -> None:
-        np.copyto(out[top:bottom], np.maximum(picture[top:bottom], 0), where=shown[top:bottom, :, None])
-
-    by_rows(below, work)
+    for plane, to in zip(small, np.moveaxis(out, -1, 0), strict=True):
+        np.maximum(resize(plane[:drawn], width, tall, CUBIC)[:below], 0, out=to[:below], where=shown[:below])
 
 
 def developed(view: View, horizon: float, aspect: float, width: int, height: int) -> Field:
