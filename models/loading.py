@@ -19,7 +19,6 @@ from models.device import (
     DtypeChoice,
     DtypeName,
     driver_sees_gpu,
-    give_back_memory,
     resolve_device,
     resolve_dtype,
 )
@@ -33,6 +32,7 @@ from models.hub.recipe import Recipe, own_size
 from models.segmenter import RembgSegmenter, load_segmenter
 from models.sessions import PLAIN, Runtime, why_not_cuda
 from models.weights import DIGESTS
+from pipeline.core.lasting import give_back_memory
 from pipeline.core.networks import Networks
 
 logger = logging.getLogger(__name__)

@@ -86,6 +86,7 @@ class OpenvinoSession:
         self._notes = Notes(notes)
         self._inputs = [Input(_name(one), _shape(one)) for one in self._network.inputs]
         self._request = self._network.create_infer_request()
+        self._network.release_memory()
         self._turn = threading.Lock()
 
     def run(self, names: None, given: dict[str, NDArray[Any]]) -> list[NDArray[Any]]:

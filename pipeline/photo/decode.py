@@ -26,12 +26,16 @@ from pipeline.core.errors import (
     PhotoDamaged,
     Rejected,
 )
+from pipeline.core.lasting import give_back_memory
 from pipeline.core.provenance import read_digital_source_type
 from pipeline.core.spec import Limits
 from pipeline.core.types import Alpha, Photo
 from pipeline.photo.bombs import EXIF_BYTES, reject_decompression_bombs
 from pipeline.photo.coded_colour import profile_of
 from pipeline.photo.container import ACCEPTED, canvas_size, is_cut_short, jpeg_has_all_blocks, png_has_all_rows, sniff
+
+#: Pixels of a photo that needs more memory than a swap leaves ready; what is ready goes back to the system before.
+LARGE = 16_000_000
 
 
 def decode(data: bytes, limits: Limits) -> Photo:
@@ -57,6 +61,8 @@ def decode(data: bytes, limits: Limits) -> Photo:
         _check_size(canvas_size(data, kind), limits)
         with _open(data, kind) as picture:
             _check_size(picture.size, limits)
+            if picture.width * picture.height > LARGE:
+                give_back_memory()
             # load() applies TIFF's orientation; other formats need it applied below
             picture.load()
             if kind == "png" and _ends_empty(picture) and not png_has_all_rows(data):

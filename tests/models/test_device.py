@@ -134,6 +134,17 @@ def test_threads_share_one_arena_of_memory() -> None:
 
 
 @pytest.mark.system
+@pytest.mark.skipif(sys.platform != "linux", reason="mallopt is glibc's: another allocator has nothing to set")
+def test_large_blocks_come_from_the_arena_too() -> None:
+    code = (
+        "import ctypes, models.device as device; device.keep_memory_together(); libc = ctypes.CDLL(None);"
+        "libc.malloc(64 << 20); libc.malloc_stats()"
+    )
+    done = run(code)
+    assert int(done.stderr.split("max mmap bytes")[1].split()[1]) < 64 << 20
+
+
+@pytest.mark.system
 def test_linear_algebra_computes_in_the_calling_thread() -> None:
     code = (
         "import models.device as device, threadpoolctl; device.keep_algebra_to_its_caller();"

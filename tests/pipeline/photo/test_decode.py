@@ -40,6 +40,16 @@ def linear_grey_profile() -> bytes:
     return header.ljust(128, b"\0") + table + white + curve
 
 
+def test_before_a_large_photo_free_memory_goes_back(monkeypatch: pytest.MonkeyPatch) -> None:
+    given, photo = list[int](), saved(scene(), "JPEG")
+    monkeypatch.setattr("pipeline.photo.decode.give_back_memory", lambda: given.append(1))
+    decode(photo, LIMITS)
+    assert not given
+    monkeypatch.setattr("pipeline.photo.decode.LARGE", WIDTH * HEIGHT - 1)
+    decode(photo, LIMITS)
+    assert given == [1]
+
+
 @pytest.mark.parametrize(
     ("format", "options", "name", "tolerance"),
     [
