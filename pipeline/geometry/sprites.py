@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from PIL import Image
 from scipy.ndimage import gaussian_filter
 
+from pipeline.core.lasting import kept
 from pipeline.geometry.packing import Packed
 from pipeline.geometry.ray import Bounds, Face, Field, Triple, triple
 from pipeline.geometry.solids import Solid
@@ -28,7 +29,7 @@ FOOT, MIDDLE = 0.2, 0.5
 #: Greatest factor of a colour; its code is the square root.
 MOST = 2.0
 #: Views that are kept decoded, 4 MB each: all that the tries of a picture need.
-KEPT = 16
+KEPT = 8
 #: Distance at which light on a prop starts from its surface, in steps between its slices: it shades itself in no bands.
 LIFT = 2.0
 #: Standard deviation in pixels of the smoothing of alpha.
@@ -99,9 +100,9 @@ def view_of(name: str, view: int, flip: bool) -> View:
     low = MIDDLE if above else 1 - FOOT
     box = columns.min() / n - 0.5, low - (rows.max() + 1) / n, (columns.max() + 1) / n - 0.5, low - rows.min() / n
     return View(
-        np.concatenate([number + np.float32(0.99) * alpha, depth], 1).astype(np.float32),
-        np.ascontiguousarray(colour[..., :3], np.uint8),
-        normal,
+        kept(np.concatenate([number + np.float32(0.99) * alpha, depth], 1).astype(np.float32)),
+        kept(colour[..., :3].astype(np.uint8)),
+        kept(normal),
         proxy.astype(np.float32),
         tuple(np.linspace(far, near, solids.SLICES + 1)[1:].tolist()),
         near,

@@ -6,7 +6,7 @@ import numpy as np
 from PIL import Image, ImageDraw
 from scipy.ndimage import gaussian_filter
 
-from pipeline.core.lasting import lasting
+from pipeline.core.lasting import kept
 from pipeline.geometry.panels import Panel
 from pipeline.geometry.ray import Field
 from pipeline.geometry.sampling import square_samples, square_to
@@ -33,9 +33,7 @@ def gobo_mask(gobo: Gobo) -> Field:
         draw.rectangle([*at(max(u0, -1), max(v0, -1)), *at(min(u1, 1), min(v1, 1))], fill=0)
     for leaf in gobo.leaves:
         draw.polygon([at(u, v) for u, v in leaf], fill=0)
-    mask = lasting((side, side), np.float32)
-    mask[:] = gaussian_filter(np.asarray(picture, np.float32) / 255, 1.0)
-    return mask
+    return kept(gaussian_filter(np.asarray(picture, np.float32) / 255, 1.0))
 
 
 def lamps(layout: Layout, samples: int) -> Lamps:

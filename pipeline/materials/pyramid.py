@@ -1,7 +1,9 @@
 """A texture's pyramid of means (mipmap), for lookups by pixels of any size on the surface."""
 
+from collections.abc import Callable
 from functools import partial
 from itertools import pairwise
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,10 +21,11 @@ CODES = 65535
 class Pyramid:
     """Texels of a repeating tile, level after level; Williams, "Pyramidal parametrics", 1983."""
 
-    def __init__(self, channels: int, n: int):
+    def __init__(self, channels: int, n: int, made: Callable[..., NDArray[Any]] = np.empty):
         """Allocate `channels` (1, or 3 for red, green and blue) × n×n texels and their means.
 
         `n` is a power of 2. Factors are stored as 16-bit codes. A wooden table of 2048 texels a side needs 32 MiB.
+        `made` makes the array.
         """
         sides = [n >> level for level in range(n.bit_length())]
         #: Offset of each level in a channel's texels.
@@ -31,7 +34,7 @@ class Pyramid:
         self.way: Field = np.array([[1 / TILE, 0, 0], [0, 1 / TILE, 0]], np.float32)
         #: Factor of each channel's texels at lookup.
         self.scales: Field = np.ones(channels, np.float32)
-        self._texels: NDArray[np.uint16] = np.empty((channels, int(self._starts[-1]) + 1), np.uint16)
+        self._texels: NDArray[np.uint16] = made((channels, int(self._starts[-1]) + 1), np.uint16)
         self.levels: list[list[NDArray[np.uint16]]] = [
             [channel[start : start + side**2].reshape(side, side) for channel in self._texels]
             for start, side in zip(self._starts.tolist(), sides, strict=True)

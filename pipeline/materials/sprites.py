@@ -4,11 +4,12 @@ from functools import lru_cache
 
 import numpy as np
 
+from pipeline.core.lasting import lasting
 from pipeline.geometry.sprites import MOST, Sprite, View
 from pipeline.materials.pyramid import CODES, Pyramid
 
 #: Textures kept for the process: 2 MB each.
-_KEPT = 8
+_KEPT = 4
 
 
 def texture_of(sprite: Sprite) -> Pyramid:
@@ -18,7 +19,7 @@ def texture_of(sprite: Sprite) -> Pyramid:
 
 @lru_cache(_KEPT)
 def _texture(view: View) -> Pyramid:
-    found = Pyramid(3, len(view.colour))
+    found = Pyramid(3, len(view.colour), lasting)
     for channel, plane in enumerate(found.levels[0]):
         plane[:] = np.rint(np.square(view.colour[..., channel] / np.float32(255)) * CODES)
     found.reduce()

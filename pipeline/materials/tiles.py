@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from pipeline.core.lasting import lasting
+from pipeline.core.lasting import kept
 from pipeline.core.spec import Finish
 from pipeline.geometry.ray import Field
 from pipeline.materials.appearance import Appearance
@@ -49,7 +49,7 @@ FINE = 2048
 #: Boards of a wooden table across a tile.
 BOARDS = 8
 #: Tiles that are kept decoded: of 1 MiB each, or 4 MiB for pictures of more than 1,200 rows.
-KEPT = 12
+KEPT = 4
 
 Codes = NDArray[np.uint8]
 
@@ -159,8 +159,7 @@ def _decoded(name: str, n: int) -> tuple[Codes, Field, float]:
         image: Image.Image = Image.open(file)
         share = image.width / FINE
         image.draft("L", (int(n * share), int(n * share)))
-        codes: Codes = lasting((image.height, image.width), np.uint8)
-        codes[:] = np.asarray(image)
+        codes: Codes = kept(np.asarray(image))
         palette = image.getpalette()
     if palette is not None:
         codes += (codes == 0) * np.random.default_rng(0).integers(BINDER, BINDER + 16, codes.shape, np.uint8)
