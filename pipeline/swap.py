@@ -154,6 +154,8 @@ def swap(
         earlier = EarlierRender.of(spec, files, (width, height), networks, limits=limits, mask=earlier_mask)
         asked, preview = spec if earlier is None else earlier.placing(spec), spec.preview
         (place, laid), light = together(placed_product, lambda: light_for(asked, photo, cutout))
+    if light is not None:  # so nothing reads the photo's pixels from here on: of a large one, they take 120 MB
+        photo = replace(photo, rgb=photo.rgb[:0].copy())
     spec = place.spec
     mark = mark_of(spec, photo, own)
     spec = replace(spec, preset=replace(spec.preset, digital_source_type=mark if xmp else None))

@@ -6,6 +6,8 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from pipeline.core.lasting import lasting
+
 #: Number of rows to copy at a time.
 _ROWS = 32
 
@@ -13,7 +15,7 @@ _ROWS = 32
 def codes_of(picture: Image.Image) -> NDArray[np.uint8]:
     """Return writable H×W×3 codes of an RGB picture, copied strip by strip so that no second full copy exists."""
     width, height = picture.size
-    codes = np.empty((height, width, 3), np.uint8)
+    codes = lasting((height, width, 3), np.uint8)  # of 40 megapixels, they would stretch the heap by 120 MB
     for top in range(0, height, _ROWS):
         bottom = min(top + _ROWS, height)
         codes[top:bottom] = np.asarray(picture.crop((0, top, width, bottom)))

@@ -10,8 +10,10 @@ from PIL import Image
 from scipy.ndimage import uniform_filter
 from scipy.special import expit
 
+from pipeline.core.parallel import by_rows
 from pipeline.core.resample import reduced, resize
 from pipeline.core.types import Alpha, Rgb8
+from pipeline.kernels.image.resampling import enlarge
 
 #: Longer side in pixels at which colours are compared, and the window of the ground near by, as a share of it.
 SIDE, WINDOW = 400, 0.12
@@ -34,8 +36,13 @@ def clear_remains(guide: Rgb8, alpha: Alpha) -> None:
     # where more would go, the mask is in doubt about the product itself
     if not 0 < (cover * (1 - kept)).sum() < MOST * cover.sum():
         return
-    full = resize(kept, alpha.shape[1], alpha.shape[0], Image.Resampling.BILINEAR)
-    alpha *= np.clip(np.maximum(full, 10 * alpha - 9), 0, 1)
+
+    def work(top: int, bottom: int) -> None:
+        strip, its = np.empty((bottom - top, alpha.shape[1], 1), np.float32), alpha[top:bottom]
+        enlarge(kept[..., None], len(alpha), top, strip)
+        its *= np.clip(np.maximum(strip[..., 0], 10 * its - 9), 0, 1)
+
+    by_rows(len(alpha), work)
 
 
 def evidence(rgb: Rgb8, cover: Alpha, where: NDArray[np.bool_]) -> NDArray[np.float32]:
