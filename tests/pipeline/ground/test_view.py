@@ -30,7 +30,7 @@ def test_a_higher_horizon_is_found_higher() -> None:
     assert 0 <= low.horizon_confidence <= 1
 
 
-@pytest.mark.parametrize("seed", [1, 2, 3])
+@pytest.mark.parametrize("seed", [1, 2])
 def test_the_side_of_a_renders_light_is_found_and_its_mirror_image_is_lit_from_the_other_side(seed: int) -> None:
     asked = spec("sweep", place=preset((192, 192)), seed=seed)
     pose = CameraPose(base_rise=0.1, pitch_slope=0.2)

@@ -17,7 +17,7 @@ from pipeline.materials.pyramid import TILE, Pyramid, filled
 from pipeline.materials.tiles import KINDS, RANGES, swatch
 from pipeline.scene.composition import compose
 from pipeline.scene.layout import Layout, Part
-from tests.lanes import rest_in_gate
+from tests.lanes import rest_at_night
 from tests.support.still_life import spec
 
 TEXTURED = list(KINDS)
@@ -71,7 +71,7 @@ def test_plain_has_no_texture() -> None:
     assert swatch("plain", np.random.default_rng(0), 64) is None
 
 
-@pytest.mark.parametrize("seed", rest_in_gate([1, 2, 3]))
+@pytest.mark.parametrize("seed", rest_at_night([1, 2, 3]))  # another stretch of a baked tile
 @pytest.mark.parametrize("finish", TEXTURED)
 def test_a_finish_keeps_the_asked_colour_and_does_not_compete_with_the_product(finish: Finish, seed: int) -> None:
     texels = made(finish, seed=seed)
@@ -82,7 +82,7 @@ def test_a_finish_keeps_the_asked_colour_and_does_not_compete_with_the_product(f
     assert np.all(flat.std(0) < 0.2)
 
 
-@pytest.mark.parametrize("level", rest_in_gate([0.03, 0.4, 0.8]))
+@pytest.mark.parametrize("level", rest_at_night([0.03, 0.4, 0.8]))  # the darkest is the hardest to see
 @pytest.mark.parametrize("finish", TEXTURED)
 def test_a_finish_is_visible_in_a_thumbnail_of_300_pixels_in_pale_mid_and_dark_colours(
     finish: Finish, level: float
@@ -165,7 +165,7 @@ def test_every_finish_and_size_draws_the_same_number_from_the_generator() -> Non
     assert len(after) == 1
 
 
-@pytest.mark.parametrize("finish", rest_in_gate(TEXTURED, fast=3))  # four times the texels of all others here
+@pytest.mark.parametrize("finish", rest_at_night(TEXTURED, 2))  # another baked tile
 def test_a_larger_swatch_shows_the_same_pattern_finer(finish: Finish) -> None:
     # Their means over 1/64 tile: finer things may be sampled differently.
     small, large = halved(made(finish), 3), halved(made(finish, 1024), 4)
