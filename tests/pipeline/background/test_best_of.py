@@ -19,7 +19,6 @@ from pipeline.scene.composition import compose
 from pipeline.scene.layout import Layout
 from pipeline.scene.trace import Geometry
 from tests.lanes import rest_in_gate
-from tests.pipeline.scene.test_layout import KINDS
 from tests.support.still_life import Darkener, networks, preset, spec
 
 ASKED = ("#2f5d50", "#e8dcc8", "#c96f4a")
@@ -109,11 +108,13 @@ def test_of_three_backgrounds_out_of_bounds_the_best_is_kept_and_reported() -> N
     assert found.background[0, 0, 2] > 0.7 > found.background[0, 0, 0]
 
 
-@pytest.mark.parametrize("retries", [0, 1])
-def test_no_more_seeds_are_tried_than_allowed(retries: int) -> None:
+@pytest.mark.parametrize(("palette", "retries", "tried"), [(("#2f5d50",), 0, 1), (("#2f5d50",), 1, 2), ((), 1, 1)])
+def test_no_more_seeds_are_tried_than_allowed_and_none_for_colours_that_nobody_asked_for(
+    palette: tuple[str, ...], retries: int, tried: int
+) -> None:
     painter = Painter((0.9, 0.1, 0.9))
-    found = selected(spec("podium", palette=("#2f5d50",)), painter, control=PaletteControl(retries=retries))
-    assert len(painter.given) == len(found.tried) == 1 + retries
+    found = selected(spec("podium", palette=palette), painter, control=PaletteControl(retries=retries))
+    assert len(painter.given) == len(found.tried) == tried
 
 
 def test_a_generator_of_pictures_paints_twice_by_default() -> None:
@@ -130,12 +131,6 @@ def test_a_generator_of_pictures_paints_twice_by_default() -> None:
     assert [row.seconds for row in selected(asked, light).tried] == [None]
 
 
-def test_colours_that_the_caller_did_not_ask_for_cost_no_further_seed() -> None:
-    painter = Painter((0.9, 0.1, 0.9))
-    selected(spec("podium"), painter)
-    assert len(painter.given) == 1
-
-
 def test_progress_never_goes_back_however_many_are_tried() -> None:
     reported: list[float] = []
     selected(spec("podium", palette=("#2f5d50",)), Painter((0.9, 0.1, 0.9)), on_step=reported.append)
@@ -146,14 +141,14 @@ def test_progress_never_goes_back_however_many_are_tried() -> None:
 
 def test_the_same_spec_gives_the_same_bytes_and_seeds() -> None:
     asked = spec("tabletop", palette=ASKED)
-    one, two = (selected(asked, Darkener()) for _ in range(2))
+    one, two = (selected(asked, Darkener(), 120) for _ in range(2))
     np.testing.assert_array_equal(one.background, two.background)
     assert one.tried == two.tried
     assert seeds(7, 3) == seeds(7, 3) != seeds(8, 3)
     assert len(set(seeds(7, 3))) == 3
 
 
-@pytest.mark.parametrize("kind", rest_in_gate(["podium", "bokeh", "sand"]))
+@pytest.mark.parametrize("kind", rest_in_gate(["podium", "sand"]))
 def test_the_search_is_judged_small_and_delivered_large(kind: str) -> None:
     side = 2 * JUDGED_SIDE
     asked = spec(kind, palette=ASKED, place=preset((side, side)))  # type: ignore[arg-type]  # a SceneKind
@@ -175,7 +170,7 @@ def test_the_transfer_corrects_later_changes_unless_it_is_switched_off() -> None
     assert misses(without)[0] > found + 2
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", rest_in_gate(["window", "tabletop", "neon"]))
 def test_noise_on_the_products_shadow_gives_the_same_picture(kind: SceneKind) -> None:
     class Noisy(ProductEffects):
         """Blocks light next to the product, with noise of a hundredth."""

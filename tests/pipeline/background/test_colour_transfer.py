@@ -151,7 +151,7 @@ def test_a_fully_covered_area_is_not_measured() -> None:
     assert measure(halves(lab("#2f5d50")[0], lab("#c96f4a")[0]), np.ones((96, 96), np.float32), lab("#2f5d50")) is None
 
 
-@pytest.mark.parametrize("seed", range(6))
+@pytest.mark.parametrize("seed", range(3))
 def test_noise_of_a_hundredth_hardly_moves_the_fit(seed: int) -> None:
     rng = np.random.default_rng(seed)
     asked = lab("#e8c7b8", "#2f5d50", "#fffff0")

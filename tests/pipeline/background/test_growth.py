@@ -1,5 +1,6 @@
 """Object growth: measured on grown and unchanged products, and never delivered."""
 
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -51,28 +52,27 @@ def other(picture: np.ndarray) -> np.ndarray:
     return np.asarray(np.clip(picture * 0.94 + gaussian_filter(rng.normal(0, 0.02, picture.shape), (1, 1, 0)), 0, 1))
 
 
+def grey() -> np.ndarray:
+    """Return the jar on plain grey."""
+    return grown(np.full((SIDE, SIDE, 3), (0.6, 0.65, 0.7)), 0)
+
+
 @pytest.mark.parametrize("by", [1, 4, 8, 16])  # of 160: at 512 a pixel would be three, and 16 are a fourth of the jar
 def test_a_product_that_grew_by_few_or_many_pixels_is_detected(by: int) -> None:
-    drawing = grown(np.full((SIDE, SIDE, 3), (0.6, 0.65, 0.7)), 0)
+    drawing = grey()
     measured = growth(grown(other(drawing), by), drawing, placed().alpha, reds)
     assert measured.grew
     assert measured.area == pytest.approx(((40 + 2 * by) * (70 + by) - 40 * 70) / (40 * 70), rel=0.1)
 
 
 def test_growth_is_detected_where_no_segmenter_finds_the_product() -> None:
-    drawing = grown(np.full((SIDE, SIDE, 3), (0.6, 0.65, 0.7)), 0)
-    blind = growth(
-        grown(other(drawing), 4),
-        drawing,
-        placed().alpha,
-        FunctionSegmenter(lambda image: np.zeros(image.shape[:2], np.float32)),
-    )
-    assert blind.grew
-    assert blind.area == 0
+    drawing, blind = grey(), FunctionSegmenter(lambda image: np.zeros(image.shape[:2], np.float32))
+    found = growth(grown(other(drawing), 4), drawing, placed().alpha, blind)
+    assert (found.grew, found.area) == (True, 0)
 
 
 def test_a_drift_of_tone_and_colour_and_a_shadow_next_to_the_product_are_no_growth() -> None:
-    drawing = grown(np.full((SIDE, SIDE, 3), (0.6, 0.65, 0.7)), 0)
+    drawing = grey()
     shaded = other(drawing) * np.array([1.1, 0.95, 0.9])
     shaded[:, 100:] *= 0.7  # as dark as the jar's red, but grey
     measured = growth(np.where(placed().alpha[..., None] > 0, drawing, shaded), drawing, placed().alpha, reds)
@@ -80,7 +80,7 @@ def test_a_drift_of_tone_and_colour_and_a_shadow_next_to_the_product_are_no_grow
 
 
 def test_blotches_next_to_the_product_are_no_growth_even_if_nearer_to_its_colour() -> None:
-    drawing = grown(np.full((SIDE, SIDE, 3), (0.6, 0.65, 0.7)), 0)
+    drawing = grey()
     rng = np.random.default_rng(5)
     blotches = gaussian_filter(rng.normal(0, 1, (SIDE, SIDE)), 4)[..., None] * np.array([1.0, -0.6, -0.6])
     painted = np.clip(drawing + 0.12 * blotches / blotches[..., 0].std(), 0, 1)
@@ -94,20 +94,30 @@ def test_where_a_product_has_its_scenes_colour_no_growth_is_reported() -> None:
 
 
 def test_another_grain_and_tone_and_a_thing_that_was_there_before_are_no_growth() -> None:
-    drawing = grown(np.full((SIDE, SIDE, 3), (0.6, 0.65, 0.7)), 0)
+    drawing = grey()
     drawing[100:130, 100:140] = 0.7, 0.1, 0.1  # a red block right next to the jar
     measured = growth(grown(other(drawing), 0), drawing, placed().alpha, reds)
     assert not measured.grew
     assert measured.area < 0.02
 
 
+@cache
+def composed(seed: int) -> Layout:
+    return compose(spec("podium", seed=seed), SIDE, SIDE, 0.55)
+
+
+@cache
+def effects_of(seed: int) -> ProductEffects:
+    return product_effects(placed(), composed(seed))
+
+
 class SceneContext:
-    """A square canvas with the jar on it."""
+    """A square canvas with the jar on it. All tests share its compositions, one a seed."""
 
     reference = None
 
     def compose(self, one: Any) -> Layout:
-        return compose(one, SIDE, SIDE, 0.55)
+        return composed(one.seed)
 
     def postprocess(self, rows: np.ndarray) -> None:
         pass
@@ -116,7 +126,7 @@ class SceneContext:
         pass
 
     def effects(self, layout: Layout) -> ProductEffects:
-        return product_effects(placed(), layout)
+        return effects_of(layout.seed)
 
     def lay(self, effects: ProductEffects, drawing: np.ndarray, noise: float) -> Laid:
         return lay(placed(), effects, drawing, noise)

@@ -16,7 +16,7 @@ from pipeline.core.types import Placed
 from pipeline.report import to_json
 from pipeline.scene.composition import compose
 from pipeline.swap import swap
-from tests.support.still_life import Darkener, cut_out_png, networks, spec, still_life
+from tests.support.still_life import Darkener, cut_out_png, networks, preset, spec, still_life
 
 
 class Holder(Darkener):
@@ -90,7 +90,8 @@ def test_a_swap_whose_paintings_were_all_rejected_reports_it_and_the_replacement
 
     ticks = iter(range(1000))
     chosen = networks(Withholder(keeps_shadow=True))
-    render = swap(red_box(), spec("podium"), chosen, limits=Limits(), clock=lambda: float(next(ticks)))
+    small = spec("podium", place=preset((160, 160)))
+    render = swap(red_box(), small, chosen, limits=Limits(), clock=lambda: float(next(ticks)))
     report = to_json(render.report)["provenance"]
     assert "generator_fell_back" in render.warnings
     assert report["painted_by"] == "renderer"

@@ -39,7 +39,7 @@ from pipeline.placement.fit import box_in, place_of
 from pipeline.report import TriedBackground
 from pipeline.swap import SwapResult, swap
 from service.storage.cache import folder_cache
-from tests.lanes import rest_in_gate
+from tests.lanes import rest_at_night, rest_in_gate
 from tests.support.podium import podium_of
 from tests.support.still_life import PALETTE, PRODUCTS, Darkener, by_colour, preset, product, spec
 
@@ -84,7 +84,7 @@ def codes(background: NDArray[np.float32]) -> NDArray[np.int64]:
 # One background
 
 
-@pytest.mark.parametrize("products", rest_in_gate([PRODUCTS[::4], PRODUCTS]), ids=len)
+@pytest.mark.parametrize("products", rest_at_night([PRODUCTS[::4], PRODUCTS]), ids=len)
 def test_all_products_have_one_background_to_the_byte_outside_themselves_and_their_shadows(
     brand: Brand, products: list[bytes]
 ) -> None:
@@ -94,7 +94,8 @@ def test_all_products_have_one_background_to_the_byte_outside_themselves_and_the
     assert came == ["computed"] + (len(products) - 1) * ["cached"]
     assert brand.painter.calls == renders[0].report.provenance.attempts
     assert len({render.data for render in renders}) == len(products)
-    bare = codes(brand.bare().background)
+    kept = brand.bare()
+    bare = codes(kept.background)
     untouched = np.ones((SIDE, SIDE), bool)
     for render in renders:
         picture = pixels(render)
@@ -102,34 +103,40 @@ def test_all_products_have_one_background_to_the_byte_outside_themselves_and_the
         assert 0.02 < changed.mean() < 0.5
         untouched &= ~changed
         provenance = render.report.provenance
-        assert (provenance.pinned, provenance.kept_seed) == (True, brand.bare().seed)
+        assert (provenance.pinned, provenance.kept_seed) == (True, kept.seed)
     assert untouched.mean() > 0.3
     assert untouched[:20].all(), "nothing reaches the top"
+    # A stored background gives the same file as a new one.
+    brand.kept = None
+    alone = brand.swap(products[1])
+    assert (alone.report.provenance.background, alone.data) == ("computed", renders[1].data)
+    assert alone.report.provenance.tried == renders[1].report.provenance.tried
 
 
-@pytest.mark.parametrize("kind", rest_in_gate(["podium", "tabletop", "flatlay"]))
+@pytest.mark.parametrize("kind", rest_in_gate(["tabletop", "flatlay"]))
 def test_only_the_product_its_shadow_and_its_mirror_image_change(kind: SceneKind, tmp_path: Path) -> None:
     brand = Brand(tmp_path, kind)
     brand.spec = replace(brand.spec, scene=replace(brand.spec.scene, surface="marble"))
     made = brand.bare()
     bare = codes(made.background)
     # A product seen over its corner stands, and gets a surface seen from the side in place of a flat lay.
-    for data in (PRODUCTS[1], PRODUCTS[6 if kind == "flatlay" else 8]):
-        picture = pixels(brand.swap(data))
-        placed = placed_of(data, brand.spec)
-        there = product_effects(placed, made.layout)
-        assert there.shadow is not None
-        region = there.shadow.at(SIDE, SIDE) > MIN_SHADOW
-        if there.image is not None:
-            first = SIDE - round(len(there.image.light) * SIDE / there.image.rows)
-            region[first - 1 :] |= mirrored(there.image.light, SIDE - first + 1) > MIN_MIRRORED / 4
-        outside = ~region & (placed.alpha == 0)
-        assert outside.mean() > 0.2
-        assert (picture[outside] == bare[outside]).all()
-        if there.image is None:
-            ground = region & (placed.alpha == 0)
-            assert (picture[ground] <= bare[ground]).all(), "a shadow only darkens"
-            assert (picture[ground] < bare[ground] - 15).any(), "and is visible"
+    data = PRODUCTS[6 if kind == "flatlay" else 8]
+    picture = pixels(brand.swap(data))
+    placed = placed_of(data, brand.spec)
+    there = product_effects(placed, made.layout)
+    assert there.shadow is not None
+    region = there.shadow.at(SIDE, SIDE) > MIN_SHADOW
+    assert (there.image is None) == (kind == "flatlay")
+    if there.image is not None:
+        first = SIDE - round(len(there.image.light) * SIDE / there.image.rows)
+        region[first - 1 :] |= mirrored(there.image.light, SIDE - first + 1) > MIN_MIRRORED / 4
+    outside = ~region & (placed.alpha == 0)
+    assert outside.mean() > 0.2
+    assert (picture[outside] == bare[outside]).all()
+    if there.image is None:
+        ground = region & (placed.alpha == 0)
+        assert (picture[ground] <= bare[ground]).all(), "a shadow only darkens"
+        assert (picture[ground] < bare[ground] - 15).any(), "and is visible"
 
 
 def mirrored(light: NDArray[np.float32], rows: int) -> NDArray[np.float32]:
@@ -143,16 +150,6 @@ def placed_of(data: bytes, asked: Spec) -> Placed:
     found = segment(photo, by_colour)
     cutout = extract_foreground(photo, found).assessed()
     return lay(cutout, place_cutout(cutout, asked, SIDE, SIDE).position, SIDE, SIDE)
-
-
-def test_a_stored_background_gives_the_same_file_as_a_new_one(brand: Brand) -> None:
-    new, kept = brand.swap(PRODUCTS[2]), brand.swap(PRODUCTS[2])
-    brand.kept = None
-    alone = brand.swap(PRODUCTS[2])
-
-    assert [one.report.provenance.background for one in (new, kept, alone)] == ["computed", "cached", "computed"]
-    assert new.data == kept.data == alone.data
-    assert [one.report.provenance.tried for one in (kept, alone)] == 2 * [new.report.provenance.tried]
 
 
 def test_a_background_is_stored_by_all_its_inputs_and_by_nothing_else(brand: Brand) -> None:
@@ -193,14 +190,14 @@ def test_of_two_workers_that_paint_at_once_the_first_ones_background_is_used(bra
 
         def get(self, kind: Kind, name: str) -> bytes | None:
             self.asked += 1
-            return None if self.asked == 1 else packed(np.full((SIDE, SIDE, 3), 0.5, np.float32), 77, [])
+            return None if self.asked == 1 else packed(np.full((72, 72, 3), 0.5, np.float32), 77, [])
 
         def put(self, kind: Kind, name: str, data: bytes) -> None:
             raise AssertionError("it is there already")
 
     brand.kept = Late()
 
-    made = brand.bare()
+    made = brand.bare(width=72, height=72)
 
     assert (made.seed, made.cache_status, float(made.background.std())) == (77, "cached", 0.0)
     assert brand.painter.calls > 0
@@ -223,7 +220,7 @@ def test_a_stored_background_is_finer_than_any_file_and_the_same_each_time() -> 
 # Places of products
 
 
-@pytest.mark.parametrize("size", [(200, 200), (300, 150), (150, 260)])
+@pytest.mark.parametrize("size", [(300, 150), (150, 260)])
 @pytest.mark.parametrize("kind", ["podium", "flatlay"])
 def test_every_product_stands_in_one_place_or_lies_in_its_middle(kind: SceneKind, size: tuple[int, int]) -> None:
     asked = spec(kind, place=preset(size=size))
@@ -242,7 +239,7 @@ def test_every_product_stands_in_one_place_or_lies_in_its_middle(kind: SceneKind
 
 def test_the_stand_is_wider_than_the_widest_product_and_within_the_picture(brand: Brand) -> None:
     for width, height in ((200, 200), (300, 150), (150, 260)):
-        for seed in range(4):
+        for seed in range(2):
             podium = podium_of(PinnedContext(width, height).compose(replace(brand.spec, seed=seed)))
             assert podium is not None
             left, _, right, _ = box_in(brand.spec, 8.0, width, height)
@@ -260,20 +257,16 @@ def test_a_product_that_its_photo_crops_gets_its_own_composition_and_the_report_
 
 def test_a_shadows_direction_changes_the_pinned_background_and_its_strength_does_not(brand: Brand) -> None:
     def status(**asked: Any) -> str:
-        brand.spec = replace(brand.spec, shadow=Shadow(**asked))
-        return brand.swap(PRODUCTS[3]).report.provenance.background
+        return brand.bare(replace(brand.spec, shadow=Shadow(**asked)), 72, 72).cache_status
 
-    assert [status(), status(shadow="floating", shadow_strength=0.4), status(shadow="none")] == [
-        "computed",
-        "cached",
-        "cached",
-    ]
+    strengths = [status(), status(shadow="floating", shadow_strength=0.4), status(shadow="none")]
+    assert strengths == ["computed", "cached", "cached"]
     assert [status(shadow_direction=90.0), status(shadow_direction=90.0, shadow="none")] == ["computed", "cached"]
 
 
 @pytest.mark.parametrize("background", ["white", "transparent"])
 def test_an_unpainted_background_is_not_pinned(background: str, tmp_path: Path) -> None:
-    brand = Brand(tmp_path, background=background)
+    brand = Brand(tmp_path, background=background, size=(100, 100))
     free = replace(brand.spec, pinned=False)
 
     render = brand.swap(PRODUCTS[3])
