@@ -1,6 +1,7 @@
 """Equal values of `pixels_of` are equal pictures, and other values other pictures: both are compared by their bytes."""
 
 from dataclasses import replace
+from functools import reduce
 
 import pytest
 
@@ -10,7 +11,7 @@ from pipeline.delivery.pixels import pixels_of
 from pipeline.swap import swap
 from tests.support.still_life import PHOTO, cut_out_png, networks, preset, spec, still_life
 
-SMALL = preset((160, 160))
+SMALL = preset((128, 128))
 OWN = cut_out_png(*still_life(64, 64))
 #: Changes that only a scene shows.
 UNSEEN = [
@@ -30,7 +31,7 @@ SEEN = [
     {"shadow": Shadow("none")},
     {"placement": Placement(scale=0.8)},
     {"frame": Frame("25%")},
-    {"output": Output(120, 120)},
+    {"output": Output(96, 96)},
 ]  # fmt: skip
 GROUNDS = {
     "white": spec("white", place=replace(SMALL, background="white")),
@@ -48,11 +49,15 @@ def picture(asked: Spec) -> bytes:
 
 @pytest.mark.parametrize("ground", GROUNDS)
 def test_two_specs_have_the_same_pixels_exactly_if_their_pictures_are_the_same(ground: str) -> None:
-    asked = [GROUNDS[ground], *(replace(GROUNDS[ground], **one) for one in [*UNSEEN, *SEEN])]  # type: ignore[arg-type]
+    plain = GROUNDS[ground]
+    unseen = [replace(plain, **one) for one in UNSEEN]  # type: ignore[arg-type]
+    all_unseen = reduce(lambda asked, one: replace(asked, **one), UNSEEN, plain)  # type: ignore[arg-type]
+    asked = [plain, all_unseen, *(replace(plain, **one) for one in SEEN)]  # type: ignore[arg-type]
 
     files, keys = [picture(one) for one in asked], [pixels_of(one) for one in asked]
 
     assert [files.index(one) for one in files] == [keys.index(one) for one in keys]
+    assert {pixels_of(one) for one in unseen} == {keys[0]}
 
 
 def test_in_a_scene_all_of_it_counts_and_only_the_spelling_of_the_output_does_not() -> None:

@@ -1,4 +1,5 @@
 from dataclasses import replace
+from functools import cache
 from io import BytesIO
 
 import numpy as np
@@ -29,7 +30,7 @@ def test_a_preview_has_512_pixels_on_its_longer_side_and_is_never_enlarged(
     assert preview_size(*size) == small
 
 
-STAMPS = [stamp_of(b"secret", seed) for seed in range(5)]
+STAMPS = [stamp_of(b"secret", seed) for seed in range(2)]
 
 
 @pytest.mark.parametrize("ground", [0.0, 0.5, 1.0])
@@ -45,9 +46,7 @@ def test_the_watermark_is_seen_everywhere_on_dark_and_pale_and_leaves_the_pictur
     assert 0.05 < (changed > 0.05).mean() < 0.45
 
 
-@pytest.mark.parametrize("stamp", STAMPS[:2])
-@pytest.mark.parametrize("channels", [3, 4])
-@pytest.mark.parametrize("larger", [1, 2])
+@pytest.mark.parametrize(("larger", "channels", "stamp"), [(1, 3, STAMPS[1]), (2, 4, STAMPS[0])])
 def test_nothing_under_the_letters_reaches_the_picture(larger: int, channels: int, stamp: Stamp) -> None:
     plain = [np.full((400, 512, channels), level, np.float32) for level in (0.2, 0.9)]
     under = np.any([np.abs(watermarked(one, stamp) - one) > 1e-4 for one in plain], axis=(0, 3))
@@ -72,6 +71,15 @@ def test_the_letters_place_follows_the_backgrounds_seed_and_a_secret_and_nothing
     assert stamp_of(b"one", 1) != stamp_of(b"another", 1)
 
 
+def order_of(kind: SceneKind, placement: Placement) -> Spec:
+    return spec(kind, place=preset((640, 480)), palette=("#2f5d50", "#e8dcc8"), placement=placement)
+
+
+@cache
+def whole_of(kind: SceneKind, placement: Placement) -> SwapResult:
+    return made(order_of(kind, placement))
+
+
 @pytest.mark.parametrize(
     ("kind", "placement"),
     rest_in_gate([("podium", Placement()), ("flatlay", Placement(-0.1, 0.1, 1.1, -9))]),
@@ -79,10 +87,9 @@ def test_the_letters_place_follows_the_backgrounds_seed_and_a_secret_and_nothing
 def test_a_preview_shows_the_picture_of_the_same_seed_and_placement(
     kind: SceneKind, placement: Placement, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    asked = spec(kind, place=preset((1024, 768)), palette=("#2f5d50", "#e8dcc8"), placement=placement)
-    whole = made(asked)
+    whole = whole_of(kind, placement)
     monkeypatch.setattr("pipeline.swap.watermarked", lambda picture, stamp: picture)
-    seen = made(asked, preview=True)
+    seen = made(order_of(kind, placement), preview=True)
     assert (seen.width, seen.height) == (512, 384)
     assert seen.report.provenance.tried == whole.report.provenance.tried
     large, small = (Image.open(BytesIO(one.data)).convert("RGB") for one in (whole, seen))
@@ -94,9 +101,9 @@ def test_a_preview_shows_the_picture_of_the_same_seed_and_placement(
 
 @pytest.mark.gate  # two swaps; the fast lane compares the pictures
 def test_a_previews_report_describes_the_full_picture() -> None:
-    asked = spec("podium", place=preset((1024, 768)), palette=("#2f5d50",))
-    report, whole = (to_json(made(asked, preview=preview).report) for preview in (True, False))
-    assert report["preview"] == {"width": 1024, "height": 768}
+    report = to_json(made(order_of("podium", Placement()), preview=True).report)
+    whole = to_json(whole_of("podium", Placement()).report)
+    assert report["preview"] == {"width": 640, "height": 480}
     assert "preview" not in whole
     # The watermark is not measured, and no eye sees a difference below 1.
     assert abs(report["palette"]["mean_delta_e00"] - whole["palette"]["mean_delta_e00"]) < 0.5
