@@ -57,6 +57,7 @@ def not_opened(settings: Settings) -> NoReturn:
     pytest.fail("the networks were loaded, and nothing was left to do")
 
 
+@pytest.mark.nightly  # all steps; the gate's test below resumes a killed run of three
 def test_a_killed_run_resumes_and_its_page_has_every_row(tmp_path: Path) -> None:
     settings, said = Settings(home=tmp_path, device="cpu"), list[str]()
 

@@ -54,7 +54,7 @@ def test_the_site_builds_strictly_and_asks_no_other_host(tmp_path: Path) -> None
         assert re.findall(r"url\(\"?https?:|@import", sheet.read_text("utf-8")) == [], sheet
 
 
-@pytest.mark.gate
+@pytest.mark.nightly  # the gate builds the site strictly above, and tests/test_documents.py follows its links
 def test_each_broken_link_and_anchor_fails_the_build(tmp_path: Path, docs: Path) -> None:
     broken = (
         "[a page](start/nowhere.md)",
