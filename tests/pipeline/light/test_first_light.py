@@ -1,6 +1,7 @@
 """First light: the analytic lights, before any network."""
 
 from dataclasses import replace
+from functools import cache
 
 import numpy as np
 import pytest
@@ -19,9 +20,14 @@ from tests.pipeline.scene.test_layout import KINDS
 from tests.support.still_life import preset, spec
 
 
+@cache
+def composed() -> Layout:
+    return compose(spec("podium"), 96, 96, 0.6)
+
+
 def bare(*parts: Part) -> Layout:
     """A floor and things on it, under a key light of half side 0.3 from the upper left and a dome of 0.4."""
-    layout = compose(spec("podium"), 96, 96, 0.6)
+    layout = composed()
     rig = replace(layout.rig, position=(-2.0, 2.5, 1.0), target=(0.0, 0.0, 0.0), half=0.3, key=1.0, fill=0.4)
     rig = replace(rig, key_tint=np.ones(3, np.float32), fill_tint=np.ones(3, np.float32), gobo=None)
     return replace(layout, parts=(Part(Floor(0.0, -8.0), 1, "floor"), *parts), rig=rig)

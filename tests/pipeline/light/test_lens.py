@@ -1,6 +1,7 @@
 """The lens: far things are soft and near ones sharp, corners are darker, grain is even and of mean 0."""
 
 from dataclasses import replace
+from functools import cache
 
 import numpy as np
 import pytest
@@ -19,8 +20,13 @@ from tests.support.still_life import spec
 SIDE = 320
 
 
+@cache
+def composed() -> Layout:
+    return compose(spec("tabletop"), SIDE, SIDE, 0.6)
+
+
 def seen(lens: Lens) -> tuple[Layout, Geometry]:
-    layout = replace(compose(spec("tabletop"), SIDE, SIDE, 0.6), lens=lens)
+    layout = replace(composed(), lens=lens)
     return layout, trace(layout, SIDE, SIDE)
 
 

@@ -1,6 +1,7 @@
 """Shadows of sheets on a surface seen from above: one soft edge, however thin the sheet."""
 
 from dataclasses import replace
+from functools import cache
 
 import numpy as np
 import pytest
@@ -21,9 +22,14 @@ SIDE = 400
 TURN = 0.3
 
 
+@cache
+def composed() -> Layout:
+    return compose(spec("flatlay", place=preset((SIDE, SIDE)), seed=3), SIDE, SIDE, 1.0)
+
+
 def with_a_sheet(thick: float = PAPER) -> tuple[Layout, Slab]:
     """A sheet askew on a plain surface of the same colour, under the light of a flat lay."""
-    layout = compose(spec("flatlay", place=preset((SIDE, SIDE)), seed=3), SIDE, SIDE, 1.0)
+    layout = composed()
     solid = rectangle((0.0, 0.45), (0.25, 0.2), TURN, thick, thick).parts[0].solid
     assert isinstance(solid, Slab)
     parts = Part(Top(0.0), 0, "floor"), Part(solid, 0, "panel")

@@ -1,6 +1,7 @@
 """Edges are found where surfaces meet, and mixed by coverage."""
 
 from dataclasses import replace
+from functools import cache
 
 import numpy as np
 import pytest
@@ -11,9 +12,14 @@ from pipeline.geometry.walls import Wall
 from pipeline.kernels.tracing.coverage import ACROSS, DOWN
 from pipeline.kernels.tracing.rays import FACES
 from pipeline.scene.composition import compose
-from pipeline.scene.layout import Part
+from pipeline.scene.layout import Layout, Part
 from pipeline.scene.trace import trace
 from tests.support.still_life import spec
+
+
+@cache
+def from_above() -> Layout:
+    return compose(spec("flatlay"), 96, 96, 0.6)
 
 
 @pytest.mark.parametrize("kind", ["podium", "curtain", "sand"])
@@ -28,7 +34,7 @@ def test_every_edge_pixel_is_covered_once(kind: str) -> None:
 
 @pytest.mark.parametrize("turn", [0.004, 0.3, np.pi / 2 - 0.004])
 def test_flat_and_steep_edges_have_as_many_levels_as_rays(turn: float) -> None:
-    side, layout = 96, compose(spec("flatlay"), 96, 96, 0.6)
+    side, layout = 96, from_above()
     c, s = 0.3 * np.cos(turn), 0.3 * np.sin(turn)
     wide = ((s - c, -s - c), (c + s, s - c), (c - s, s + c), (-c - s, c - s))
     corners = tuple((float(x + layout.camera[0]), float(y + layout.camera[1])) for x, y in wide)
@@ -47,7 +53,7 @@ def test_flat_and_steep_edges_have_as_many_levels_as_rays(turn: float) -> None:
 
 def test_a_face_thinner_than_a_pixel_is_seen_all_along() -> None:
     # A slab's edge of 0.3 pixels, nearly level: pixels' centres meet it here and there.
-    side, layout = 96, compose(spec("flatlay"), 96, 96, 0.6)
+    side, layout = 96, from_above()
     level = float(layout.camera[1]) - 0.3
     corners = ((-9.0, level - 0.9), (9.0, level - 0.9), (9.0, level + 0.18), (-9.0, level - 0.18))
     layout = replace(layout, parts=(Part(Wall(-0.5), 0, "wall"), Part(Slab(corners, 0.0, 0.024), 1, "prop")))
