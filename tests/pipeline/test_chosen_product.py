@@ -41,7 +41,13 @@ class Memory(dict[tuple[Kind, str], bytes]):
         self[kind, name] = data
 
 
-def chosen(data: bytes, networks: Networks, subject: PhotoPlace, cache: Memory | None = None) -> CutOut:
+@pytest.fixture(scope="module")
+def kept() -> Memory:
+    """The networks' cut-outs of this file's photos, so that they look at each of them once."""
+    return Memory()
+
+
+def chosen(data: bytes, networks: Networks, subject: PhotoPlace, cache: Memory) -> CutOut:
     return cut_out(data, networks, limits=LIMITS, clock=clock, subject=subject, cache=cache)
 
 
@@ -54,12 +60,12 @@ def iou(one: NDArray[np.bool_], two: NDArray[np.bool_]) -> float:
     return float((one & two).sum() / (one | two).sum())
 
 
-def test_of_two_products_side_by_side_a_point_or_a_box_chooses_one(networks: Networks) -> None:
+def test_of_two_products_side_by_side_a_point_or_a_box_chooses_one(networks: Networks, kept: Memory) -> None:
     data, (mug, vase) = two_products()
     rows, columns = np.flatnonzero(vase.any(1)), np.flatnonzero(vase.any(0))
     box = (columns[0] / 1100, rows[0] / 620, (columns[-1] + 1) / 1100, (rows[-1] + 1) / 620)
     for place, product in ((MUG, mug), (box, vase)):
-        cut = chosen(data, networks, place)
+        cut = chosen(data, networks, place, kept)
         assert cut.chosen is not None
         choice, cutout = cut.chosen
         assert choice.source == "found"
@@ -69,11 +75,11 @@ def test_of_two_products_side_by_side_a_point_or_a_box_chooses_one(networks: Net
 
 @pytest.mark.parametrize("place", [(800 / 1100, 530 / 620), (0.69, 0.75, 0.77, 0.92)], ids=["point", "box"])
 def test_a_small_product_that_the_first_look_left_out_is_found_at_the_callers_point(
-    networks: Networks, place: PhotoPlace
+    networks: Networks, kept: Memory, place: PhotoPlace
 ) -> None:
     data, (_gift, vase) = two_products("gift", "vase", share=0.2)
 
-    cut = chosen(data, networks, place)
+    cut = chosen(data, networks, place, kept)
 
     assert not (mask_of(cut.found) & vase).any()
     assert cut.chosen is not None
@@ -83,10 +89,10 @@ def test_a_small_product_that_the_first_look_left_out_is_found_at_the_callers_po
     assert iou(seen, vase) > 0.6, "the small network sees little of its pale neck"
 
 
-def test_a_picture_has_the_chosen_product_alone_and_its_report_shows_it(networks: Networks) -> None:
+def test_a_picture_has_the_chosen_product_alone_and_its_report_shows_it(networks: Networks, kept: Memory) -> None:
     data, _ = two_products()
     white = spec("white", place=preset((160, 160), background="white"))
-    render = swap(data, replace(white, subject=MUG), networks, limits=LIMITS, clock=clock)
+    render = swap(data, replace(white, subject=MUG), networks, limits=LIMITS, clock=clock, cache=kept)
 
     assert render.report.cutout.subject == list(MUG)
     left, _, right, _ = to_json(render.report)["cutout"]["source_box"]

@@ -1,6 +1,7 @@
 import itertools
 import json
 from dataclasses import asdict, replace
+from functools import cache
 from io import BytesIO
 from typing import Any
 
@@ -138,23 +139,31 @@ def shoes() -> bytes:
     return file.getvalue()
 
 
+ABOVE = replace(networks(), viewpoint=Looks("above", elevation=0.8))
+
+
+@cache
+def shoes_on_a_podium(word: StanceWord) -> SwapResult:
+    """Shoes seen from above in a podium scene, by that stance; one swap for all tests that look at it."""
+    return made(spec("podium", place=SMALL, placement=Placement(stance=word)), shoes(), ABOVE)
+
+
 def test_a_product_that_cannot_stand_lies_on_the_scenes_surface_shown_from_above() -> None:
-    looks = replace(networks(), viewpoint=Looks("above", elevation=0.8))
-    shown = made(spec("podium"), shoes(), looks)
+    shown = shoes_on_a_podium("auto")
     assert "scene_unsuited" in shown.warnings
     scene = to_json(shown.report)["provenance"]["scene"]
     assert (scene["asked"], scene["painted"], scene["angle"]) == ("podium", "flatlay", "above")
     assert "photographed from above, so" in scene["changed"]
-    from_above = replace(spec("podium"), scene=seen_from(spec("podium").scene, "above"))
-    assert made(from_above, shoes(), looks).data == shown.data
+    asked = spec("podium", place=SMALL)
+    from_above = made(replace(asked, scene=seen_from(asked.scene, "above")), shoes(), ABOVE)
+    assert from_above.data == shown.data
     generator = Darkener()
     refused = replace(networks(generator), viewpoint=Looks("above", elevation=0.8))
     with pytest.raises(NoHonestPlacement, match="flat lay"):
         made(spec("neon", place=SMALL), shoes(), refused)
     assert generator.calls == 0, "it is refused before a background is made"
     cut_out = spec(place=preset((160, 160), background="transparent"))
-    for asked in (spec("flatlay", place=SMALL), spec("white", place=SMALL), cut_out):
-        swapped = made(asked, shoes(), looks)
+    for swapped in (from_above, *(made(one, shoes(), ABOVE) for one in (spec("white", place=SMALL), cut_out))):
         assert to_json(swapped.report)["cutout"]["stance"] == "lying"
         assert to_json(swapped.report)["cutout"]["suits"] == ["white", "flatlay"]
         assert to_json(swapped.report)["cutout"]["viewpoint"] == {"above": 1.0, "elevation": 0.8}
@@ -187,7 +196,7 @@ def test_a_product_cropped_above_reaches_from_the_floor_to_the_upper_edge_with_i
 
 
 def test_a_moved_product_takes_its_scene_along_and_its_report_lists_broken_rules() -> None:
-    place = replace(preset(form="jpeg"), fill_bounds=(0.5, 0.95))
+    place = replace(preset((240, 240), form="jpeg"), fill_bounds=(0.5, 0.95))
     shown = {}
     for placement in (UNMOVED, Placement(0.1, -0.05, 0.7, 0)):
         asked = spec("podium", place=place, placement=placement)
@@ -203,11 +212,8 @@ def test_a_moved_product_takes_its_scene_along_and_its_report_lists_broken_rules
 
 
 def test_the_callers_stance_overrides_the_guess_and_is_reported() -> None:
-    seen, looks = {}, replace(networks(), viewpoint=Looks("above", elevation=0.8))
     words: tuple[StanceWord, ...] = ("auto", "lying", "from_above")
-    for word in words:
-        asked = spec("podium", place=SMALL, placement=Placement(stance=word))
-        seen[word] = made(asked, shoes(), looks)
+    seen = {word: shoes_on_a_podium(word) for word in words}
     cutouts = {word: to_json(render.report)["cutout"] for word, render in seen.items()}
     assert [cutouts[word]["stance_from"] for word in words] == ["guess", "caller", "caller"]
     angles = [to_json(render.report)["provenance"]["scene"]["angle"] for render in seen.values()]
@@ -224,7 +230,7 @@ def test_the_callers_stance_overrides_the_guess_and_is_reported() -> None:
 @pytest.mark.parametrize(
     ("looks", "word", "doubt"),
     [
-        (Looks("above", elevation=0.9), "from_above", set()),
+        (None, "from_above", set()),
         (Looks("above", 0.7, elevation=0.3), "lying", {"placement_unsure"}),
         (Looks("side", elevation=0.3), "standing", set()),
         (Looks("garment", elevation=0.9), "hanging", set()),
@@ -232,12 +238,15 @@ def test_the_callers_stance_overrides_the_guess_and_is_reported() -> None:
     ids=["from_above", "lying", "standing", "hanging"],
 )
 def test_a_stance_gives_the_same_picture_and_verdict_whether_it_is_guessed_or_given(
-    looks: Looks, word: StanceWord, doubt: set[str]
+    looks: Looks | None, word: StanceWord, doubt: set[str]
 ) -> None:
-    using, limits = replace(networks(), viewpoint=looks), SETS["strict"]
-    asked = spec("podium", place=SMALL)
-    guessed = made(asked, shoes(), using)
-    given = made(replace(asked, placement=Placement(stance=word)), shoes(), using)
+    limits = SETS["strict"]
+    if looks is None:
+        guessed, given = shoes_on_a_podium("auto"), shoes_on_a_podium(word)
+    else:
+        asked, using = spec("podium", place=SMALL), replace(networks(), viewpoint=looks)
+        guessed = made(asked, shoes(), using)
+        given = made(replace(asked, placement=Placement(stance=word)), shoes(), using)
     assert guessed.data == given.data
     missed = [{miss.limit for miss in judge(one.report, one.warnings, limits)} for one in (guessed, given)]
     assert missed[0] - missed[1] == {f"warnings.{code}" for code in doubt}, "a given stance answers the doubt"
@@ -248,7 +257,7 @@ def test_a_stance_gives_the_same_picture_and_verdict_whether_it_is_guessed_or_gi
 def test_a_pinned_background_is_kept_as_long_as_the_product_stays_in_its_place(
     placement: Placement, kept: bool
 ) -> None:
-    asked = replace(spec("podium", placement=placement), pinned=True)
+    asked = replace(spec("podium", place=SMALL, placement=placement), pinned=True)
     report = made(asked).report
     assert report.provenance.pinned is kept
 
