@@ -14,7 +14,7 @@ from tests.support.still_life import preset, spec
 SIDE = 320
 
 
-@pytest.mark.parametrize("seed", [1, 2, 3, 4])
+@pytest.mark.parametrize("seed", [1, 2])
 def test_the_skyline_of_dunes_has_no_stairs(seed: int) -> None:
     layout = compose(spec("sand", place=preset((SIDE, SIDE)), seed=seed), SIDE, SIDE, 0.6)
     layout = replace(layout, parts=layout.parts[:2])

@@ -16,10 +16,8 @@ from pipeline.placement.fit import fit
 from pipeline.scene.composition import compose
 from pipeline.scene.layout import FOCAL, Layout
 from pipeline.scene.trace import trace
-from tests.lanes import rest_in_gate
 from tests.support.still_life import preset, shadow_of, spec
 
-SIZES = [(240, 240), (320, 180), (180, 320)]
 SIX = ("#e8d5c4", "#2f5d50", "#c96f4a", "#f2b84b", "#5a4a78", "#8fb8d0")
 
 
@@ -41,9 +39,7 @@ def rays(*values: tuple[float, float, float]) -> Triple:
     return x, y, z
 
 
-@pytest.mark.parametrize("size", SIZES)
-@pytest.mark.parametrize("colours", [2, 4, 6])
-@pytest.mark.parametrize("seed", rest_in_gate([1, 2, 3]))
+@pytest.mark.parametrize(("size", "colours", "seed"), [((320, 180), 2, 1), ((240, 240), 4, 2), ((180, 320), 6, 3)])
 def test_the_camera_looks_straight_down_and_sees_every_asked_colour_but_nothing_under_the_product(
     size: tuple[int, int], colours: int, seed: int
 ) -> None:
@@ -75,9 +71,9 @@ def test_a_lying_product_is_in_the_middle_of_the_canvas(aspect: float) -> None:
     assert low[1] > top or aspect == 0.4
 
 
-def test_four_seeds_are_four_arrangements_and_one_seed_is_one() -> None:
-    seen = [trace(laid_out(seed=seed), 120, 120).part > 0 for seed in range(4)]
-    for one in range(4):
+def test_three_seeds_are_three_arrangements_and_one_seed_is_one() -> None:
+    seen = [trace(laid_out(seed=seed), 120, 120).part > 0 for seed in range(1, 4)]
+    for one in range(3):
         for other in range(one):
             assert (seen[one] != seen[other]).mean() > 0.08
     assert laid_out(seed=2).parts == laid_out.__wrapped__(seed=2).parts
@@ -162,7 +158,7 @@ def test_the_lit_surface_shows_its_colour() -> None:
 
 
 def test_no_leaf_casts_its_shadow_on_the_products_place() -> None:
-    layouts = [laid_out((120, 120), seed=seed, softness=0.3) for seed in range(8)]
+    layouts = [laid_out((240, 240), colours=1, seed=seed) for seed in range(1, 6)]
     leafy = [layout for layout in layouts if layout.rig.gobo is not None]
     assert 0 < len(leafy) < len(layouts)
     for layout in leafy[:2]:

@@ -36,9 +36,7 @@ SIX = ("#e8d5c4", "#2f5d50", "#c96f4a", "#f2b84b", "#5a4a78", "#8fb8d0")
 
 
 @pytest.mark.parametrize("kind", KINDS)
-@pytest.mark.parametrize(
-    ("size", "count", "seed"), [((240, 240), 4, 1), ((320, 180), 2, 2), ((180, 320), 2, 3), ((256, 256), 6, 5)]
-)
+@pytest.mark.parametrize(("size", "count", "seed"), [((320, 180), 4, 1), ((180, 320), 2, 3), ((240, 240), 6, 5)])
 def test_the_product_stands_on_a_level_surface_at_its_own_depth_and_every_asked_colour_is_seen(
     kind: SceneKind, size: tuple[int, int], count: int, seed: int
 ) -> None:
@@ -59,31 +57,31 @@ def test_the_product_stands_on_a_level_surface_at_its_own_depth_and_every_asked_
 def test_unasked_natural_colours_cover_a_twenty_fifth_of_the_picture_at_most(mood: str) -> None:
     asked = load_catalogue().mood(mood)
     seen = 0.0
-    for seed in range(2):
-        for kind in ("podium", "tabletop", "window"):
-            layout = compose(replace(spec(kind, palette=SIX[:2], seed=seed), mood=asked), 300, 300, 0.6)
-            own = {part.slot for part in layout.parts if part.name}
-            props = [part.role == "prop" and part.slot >= 6 and part.slot not in own for part in layout.parts]
-            share = part_shares(layout)[props].sum()
-            assert share <= 0.04
-            seen += share
+    for kind in ("podium", "tabletop", "window"):
+        layout = compose(replace(spec(kind, palette=SIX[:2], seed=1), mood=asked), 240, 240, 0.6)
+        own = {part.slot for part in layout.parts if part.name}
+        props = [part.role == "prop" and part.slot >= 6 and part.slot not in own for part in layout.parts]
+        share = part_shares(layout)[props].sum()
+        assert share <= 0.04
+        seen += share
     assert seen > 0
 
 
-@pytest.mark.parametrize("kind", [*KINDS, "flatlay"])
+@pytest.mark.parametrize("kind", ["podium", "window", "sand", "flatlay"])
 def test_a_callers_shadow_moves_the_lamp_and_nothing_else(kind: SceneKind) -> None:
-    one = spec(kind, palette=SIX[:2])
+    one = spec(kind, palette=SIX[:1])
     own = compose(one, 240, 240, 0.6)
 
     def under(**shadow: Any) -> Layout:
         return compose(replace(one, shadow=Shadow(**shadow)), 240, 240, 0.6)
 
-    for direction in (1.0, 100.0, 181.0, 300.0):
-        found = under(shadow_direction=direction)
+    halves = []
+    for direction, softness in ((1.0, 0.0), (100.0, 0.4), (300.0, 1.0)):
+        found = under(shadow_direction=direction, shadow_softness=softness)
+        halves.append(found.rig.half)
         assert shadow_direction(found.rig, top_down=found.top_down) == pytest.approx(direction, abs=0.01)
         assert (found.light_side < 0) == (0 < direction < 180)
         assert repr(found.parts) == repr(own.parts)
-    halves = [under(shadow_softness=softness).rig.half for softness in (0.0, 0.3, 0.6, 1.0)]
     assert halves == sorted(halves)
     assert under(shadow="hard").rig.half < under(shadow="soft").rig.half
     for word in ("none", "floating"):
@@ -98,7 +96,7 @@ def test_another_seed_is_another_composition_and_the_same_seed_the_same(kind: Sc
 
 
 def test_nothing_stands_in_front_of_the_product() -> None:
-    for seed in range(6):
+    for seed in range(3):
         layout = compose(spec("podium", palette=SIX, seed=seed), 300, 300, 0.6)
         geometry = trace(layout, 300, 300)
         left, top, right, bottom = (int(side * 300) for side in layout.product)
@@ -121,7 +119,7 @@ def test_a_room_has_the_scale_of_its_furniture(aspect: float) -> None:
 
 
 def test_a_rooms_other_colours_are_a_rug_and_canvases_beside_the_product_and_nothing_stands_there() -> None:
-    for seed in range(4):
+    for seed in range(2):
         layout = compose(spec("room", palette=SIX, seed=seed), 300, 300, 0.6)
         assert Counter(part.role for part in layout.parts if not part.name) == {"stand": 1, "panel": 2}
         for box in (part.solid.bounds for part in layout.parts if part.role == "panel"):
@@ -152,18 +150,15 @@ def test_a_product_that_the_frame_crops_below_stands_on_no_stand() -> None:
     assert not [part for part in layout.parts if part.role in ("stand", "prop")]
 
 
-@pytest.mark.parametrize("size", SIZES)
-def test_the_drawing_has_the_asked_colours_with_smooth_edges(size: tuple[int, int]) -> None:
-    asked = spec("podium", palette=SIX[:4], place=preset(size))
-    picture = draw(compose(asked, *size, 0.6), *size)
+def test_the_drawing_has_the_asked_colours_with_smooth_edges() -> None:
+    size = (240, 180)
+    picture = draw(compose(spec("podium", palette=SIX[:4], place=preset(size)), *size, 0.6), *size)
     assert picture.shape == (size[1], size[0], 3)
     assert picture.dtype == np.float32
     flat = np.stack([hex_to_rgb(colour) for colour in SIX[:4]])
-    distance = np.abs(picture[:, :, None] - flat).max(-1).min(-1)
-    exact = distance < 1e-3
+    exact = np.abs(picture[:, :, None] - flat).max(-1).min(-1) < 1e-3
     assert exact.mean() > 0.6
-    between = ~exact & (np.abs(np.diff(picture, axis=1, append=0)).max(-1) > 0.01)
-    assert between.any()
+    assert (~exact & (np.abs(np.diff(picture, axis=1, append=0)).max(-1) > 0.01)).any()
 
 
 def test_a_missing_colour_is_a_tone_of_an_asked_one() -> None:
@@ -209,37 +204,24 @@ def test_few_props_are_one_at_most_and_without_any_nothing_stands_next_to_the_pr
             place(self, *args, **more)
 
         monkeypatch.setattr(room, "_place", counted)
-    for seed in range(3):
-        for count in (1, 4):
-            asked = replace(spec(kind, palette=SIX[:count], seed=seed), dressing=Dressing(props))
-            put.clear()
-            layout = compose(asked, 240, 240, 0.6)
-            most = Counter(map(id, put)).most_common(1)
-            assert not most or most[0][1] <= (1 if props == "few" else 0)
-            assert props == "few" or "prop" not in {part.role for part in layout.parts}
+    for seed, count in enumerate((4, 1)):
+        asked = replace(spec(kind, palette=SIX[:count], seed=seed), dressing=Dressing(props))
+        put.clear()
+        layout = compose(asked, 240, 240, 0.6)
+        most = Counter(map(id, put)).most_common(1)
+        assert not most or most[0][1] <= (1 if props == "few" else 0)
+        assert props == "few" or "prop" not in {part.role for part in layout.parts}
 
 
-@pytest.mark.parametrize(
-    ("kind", "count"),
-    [
-        ("podium", 6),
-        ("window", 6),
-        ("room", 6),
-        ("sweep", 4),
-        ("tabletop", 4),
-        ("niche", 5),
-        ("curtain", 4),
-        ("neon", 4),
-    ],
-)
+@pytest.mark.parametrize(("kind", "count"), [("podium", 6), ("room", 6), ("tabletop", 4), ("niche", 5), ("neon", 4)])
 def test_without_props_colours_go_to_the_stand_and_the_panel(kind: SceneKind, count: int) -> None:
     layout = compose(replace(spec(kind, palette=SIX[:count], seed=3), dressing=Dressing("none")), 300, 300, 0.6)
 
-    assert {part.slot for part in layout.parts} >= set(range(count if kind != "bokeh" else min(count, 4)))
+    assert {part.slot for part in layout.parts} >= set(range(count))
 
 
 def test_without_props_a_flat_lay_has_a_second_sheet_for_a_colour_without_a_place() -> None:
-    for seed in range(5):
+    for seed in range(2):
         asked = replace(spec("flatlay", palette=SIX[:3], seed=seed), dressing=Dressing("none"))
         layout = compose(asked, 300, 300, 0.6)
         shares = part_shares(layout)

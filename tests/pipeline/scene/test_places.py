@@ -40,8 +40,8 @@ def test_a_place_is_drawn_above_the_tables_edge_and_lights_the_table(place: Far)
 
 
 @pytest.mark.parametrize("side", [-1.0, 1.0])
-def test_the_stops_of_a_place_comes_from_the_products_side(side: float) -> None:
-    for seed in range(6):
+def test_the_light_of_a_place_comes_from_the_products_side(side: float) -> None:
+    for seed in range(2):
         layout = behind("living_room", seed=seed, side=side)
         assert (layout.rig.position[0] - layout.rig.target[0]) * side > -0.5
 
@@ -57,7 +57,7 @@ def test_asked_colours_tint_a_place_within_bounds_and_none_leaves_it_as_it_is() 
 
 def test_seeds_choose_among_the_plates_and_the_same_seed_the_same() -> None:
     assert behind("foliage").view == behind("foliage").view
-    assert len({getattr(behind("foliage", seed=seed).view, "plate", "") for seed in range(12)}) > 2
+    assert len({getattr(behind("foliage", seed=seed).view, "plate", "") for seed in range(6)}) > 2
     assert all(len(plates(place)) > 1 for place in PLACES)
 
 

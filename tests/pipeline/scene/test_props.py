@@ -17,6 +17,7 @@ from pipeline.scene.layout import FOCAL, Layout
 from pipeline.scene.props import BODIED, Known, Tint, known, lying, pool, prop, shows
 from pipeline.scene.trace import trace
 from service.catalogue.catalogue import load_catalogue
+from tests.lanes import rest_at_night
 from tests.support.still_life import preset, spec
 
 NAMES = list(known())
@@ -51,7 +52,7 @@ def test_every_mood_has_more_props_than_a_shop_of_a_hundred_orders_would_tire_of
     assert min(sum(shows(name, "own") >= BODIED for name in pool("tabletop", mood)) for mood in moods) >= 8
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", rest_at_night(NAMES, 4))  # another baked prop
 def test_a_prop_has_tints_and_normals_and_its_proxy_is_where_it_is_seen(name: str) -> None:
     for view in range(len(SLOPES) + 1):
         baked = view_of(name, view, False)
@@ -62,7 +63,7 @@ def test_a_prop_has_tints_and_normals_and_its_proxy_is_where_it_is_seen(name: st
     assert (baked.proxy > 0).mean() == pytest.approx(baked.covers, rel=0.4)
 
 
-@pytest.mark.parametrize("name", NAMES[::6])
+@pytest.mark.parametrize("name", NAMES[::12])
 def test_a_prop_stands_on_its_level_and_covers_its_area(name: str) -> None:
     made = prop(name, (0.3, -0.1, -0.2), 0.04, np.random.default_rng(1), EYE)
     solid = made.parts[0].solid
@@ -97,7 +98,7 @@ def test_a_lying_prop_covers_what_the_camera_sees_of_it() -> None:
 
 def test_none_stands_in_front_of_the_product_and_seeds_choose_different_ones() -> None:
     seen: Counter[str] = Counter()
-    for seed in range(12):
+    for seed in range(8):
         layout = furnished(seed)
         seen.update({one.name for one in sprites(layout)})
         geometry = trace(layout, 200, 200)
