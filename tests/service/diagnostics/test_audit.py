@@ -1,36 +1,91 @@
 """The audit names each broken rule, and finds nothing in a sound database. Both databases."""
 
-from collections.abc import Callable
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import pytest
+import sqlalchemy as sa
 
 from service.database.clock import db_now
-from service.database.tables import (
-    clients,
-    cutouts,
-    ledger,
-    renders,
-    stored_objects,
-)
+from service.database.encryption import SecretCipher, new_encryption_key
+from service.database.tables import cutouts, deliveries, jobs, ledger, metadata, renders, stored_objects
 from service.diagnostics.audit import audit
 from service.diagnostics.audit_rules import Bounds, rules
-from tests.service.diagnostics.books import BOUNDS, Books, debit_of
-from tests.service.diagnostics.broken_rules import BREAKS
+from service.settings import Settings
+from service.webhooks.endpoints import Webhooks
+from tests.service.diagnostics.broken_rules import BREAKS, DELIVER
+from tests.support.databases import drop_database, migrated_database, migrated_engine
+from tests.support.shop import Shop, claim_ahead, render
+
+BOUNDS = Bounds(max_attempts=2, encrypted=True)
+
+
+class Books:
+    """A database with a job of every kind and without constraints. Tests break it in transactions that they undo."""
+
+    def __init__(self, engine: sa.Engine) -> None:
+        self.engine = engine
+        shop, other = Shop(engine, credits=100), Shop(engine, credits=5)
+        cipher = SecretCipher([new_encryption_key()])
+        Webhooks(engine, cipher, allow_private=True).register(shop.client.name, "http://127.0.0.1:9/")
+        names = ("waiting", "running", "success", "failure", "handed_back")
+        #: The values of the statements' parameters.
+        self.ids = {name: shop.order(cost=3, idempotency_key=f"k{n}").job_id for n, name in enumerate(names)}
+        claims = {name: claim_ahead(engine, shop.jobs, self.ids[name]) for name in names[1:]}
+        shop.jobs.succeed(claims["success"], render())
+        shop.jobs.fail(claims["failure"], "no_subject", "No product stands out.")
+        shop.jobs.release(claims["handed_back"], count_attempt=False)
+        order, (picture,) = shop.order_many(1, cost=3)
+        shop.jobs.cancel_waiting(order.order_id, client_id=shop.client.id)
+        self.ids |= {"cutout": shop.cut_out(), "many": order.order_id, "picture": picture, "key": "k1"}
+        self.ids |= {"shop": shop.client.id, "other": other.client.id}
+        with engine.begin() as connection:
+            for name, of in (("message", deliveries.c.job_id), ("message_of_many", deliveries.c.order_id)):
+                about = self.ids["success" if name == "message" else "many"]
+                self.ids[name] = connection.execute(sa.select(deliveries.c.id).where(of == about)).scalar_one()
+            # A table made from a query has the rows, and none of the constraints.
+            for table in metadata.tables:
+                connection.exec_driver_sql(f"CREATE TABLE bare_{table} AS SELECT * FROM {table}")
+            for dropped in reversed(metadata.sorted_tables):
+                connection.exec_driver_sql(f"DROP TABLE {dropped.name}")
+            for table in metadata.tables:
+                connection.exec_driver_sql(f"ALTER TABLE bare_{table} RENAME TO {table}")
+
+    @contextmanager
+    def broken(self, *statements: str | sa.Executable) -> Iterator[sa.Connection]:
+        with self.engine.connect() as connection:  # without a commit
+            for one in statements:
+                text = sa.text(one) if isinstance(one, str) else None
+                ids = {name: value for name, value in self.ids.items() if f":{name}" in str(text)}
+                assert connection.execute(one if text is None else text, ids).rowcount >= 1
+            yield connection
+
+
+@pytest.fixture(scope="module", params=["sqlite", "postgresql"])
+def books(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Books]:
+    url = f"sqlite:///{tmp_path_factory.mktemp('audit') / 'audit.db'}"
+    if request.param == "postgresql":
+        url = migrated_database(request.getfixturevalue("postgresql_server"), "audit")
+    engine = migrated_engine(Settings(database_url=url))
+    yield Books(engine)
+    engine.dispose()
+    if request.param == "postgresql":
+        drop_database(request.getfixturevalue("postgresql_server"), "test_audit")
+
+
+def found(connection: sa.Connection, bounds: Bounds = BOUNDS) -> list[str]:
+    return [rule for rule, query in rules(bounds) if connection.execute(query).first()]
 
 
 @pytest.mark.parametrize(
-    ("rule", "break_it", "named"),
-    [pytest.param(rule, break_it, named, id=f"{rule}, {how}") for rule, how, break_it, named in BREAKS],
+    ("rule", "statement", "named"),
+    [pytest.param(rule, statement, named, id=f"{rule}, {how}") for rule, how, statement, named in BREAKS],
 )
-def test_a_broken_rule_is_named_with_its_ids(
-    books: Books, rule: str, break_it: Callable[[Books], None], named: Callable[[Books], str]
-) -> None:
-    assert books.wrong() == []
+def test_a_broken_rule_is_named_with_its_ids(books: Books, rule: str, statement: str, named: str) -> None:
+    with books.broken(statement) as connection:
+        findings = connection.execute(dict(rules(BOUNDS))[rule]).mappings().all()
 
-    break_it(books)
-
-    findings = [finding for finding in books.wrong() if finding.rule == rule]
-    assert named(books) in [value for finding in findings for value in finding.found.values()], books.wrong()
+    assert books.ids[named] in [value for finding in findings for value in finding.values()], findings
 
 
 def test_every_rule_is_broken_by_a_test() -> None:
@@ -38,37 +93,31 @@ def test_every_rule_is_broken_by_a_test() -> None:
 
 
 def test_an_old_success_may_lack_its_render_where_renders_expire(books: Books) -> None:
-    books.remove(renders, renders.c.job_id == books.success)
-    books.change_job(books.success, finished_at=db_now(-100))
-
-    assert [finding.rule for finding in books.wrong(Bounds(2, renders_kept=200))] == ["success_has_one_render"]
-    assert books.wrong(Bounds(2, renders_kept=50)) == []
-    books.deliver(books.success)
-    books.deliver(books.success)
-    assert [finding.rule for finding in books.wrong(Bounds(2, renders_kept=50))] == ["success_has_one_render"]
+    old = jobs.update().where(jobs.c.id == books.ids["success"]).values(finished_at=db_now(-100))
+    with books.broken(old, DELIVER) as connection:
+        assert found(connection, Bounds(2, renders_kept=50)) == ["success_has_one_render"], "two are one too many"
+    with books.broken(old, renders.delete()) as connection:
+        assert found(connection, Bounds(2, renders_kept=200)) == ["success_has_one_render"]
+        assert found(connection, Bounds(2, renders_kept=50)) == []
+        free = {"preview": True, "credits_cost": 0}
+        connection.execute(jobs.update().where(jobs.c.id == books.ids["success"]).values(free))
+        connection.execute(ledger.delete().where(ledger.c.job_id == books.ids["success"]))
+        shops = sa.text("UPDATE clients SET balance = balance + 3 WHERE id = :shop")
+        connection.execute(shops, {"shop": books.ids["shop"]})
+        assert found(connection, Bounds(2, previews_kept=200)) == ["success_has_one_render"]
+        assert found(connection, Bounds(2, previews_kept=50)) == []
 
 
 def test_a_cutout_goes_with_its_photo(books: Books) -> None:
-    books.remove(cutouts, cutouts.c.job_id == books.cutout)
-    books.change(stored_objects, stored_objects.c.bucket == "sources", doomed_at=db_now())
-
-    assert books.wrong() == []
+    with books.broken(cutouts.delete(), stored_objects.update().values(doomed_at=db_now())) as connection:
+        assert found(connection) == []
 
 
-def test_an_old_preview_may_lack_its_render(books: Books) -> None:
-    books.remove(renders, renders.c.job_id == books.success)
-    books.change_job(books.success, preview=True, credits_cost=0, finished_at=db_now(-100))
-    books.remove(ledger, debit_of(books.success))
-    books.change(clients, clients.c.id == books.shop.client.id, balance=clients.c.balance + 3)
+def test_a_sound_database_has_no_finding_and_its_counts(books: Books) -> None:
+    audited = audit(books.engine, BOUNDS)
 
-    assert [finding.rule for finding in books.wrong(Bounds(2, previews_kept=200))] == ["success_has_one_render"]
-    assert books.wrong(Bounds(2, previews_kept=50)) == []
-
-
-def test_the_counts_match_the_database(books: Books) -> None:
-    counts = audit(books.engine, BOUNDS).counts
-
-    assert counts == {
+    assert audited.findings == []
+    assert audited.counts == {
         "clients": 2,
         "jobs": 7,
         "jobs NOT_STARTED": 1,
