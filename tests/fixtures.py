@@ -19,7 +19,7 @@ from service.storage.buckets import open_buckets
 from service.storage.objects import Bucket
 from service.worker.kernels import use_kept_kernels
 from tests.support.caller import Caller
-from tests.support.databases import database_name, drop_database, migrated_database, migrated_engine, new_database
+from tests.support.databases import emptied_database, migrated_engine, new_database
 from tests.support.documented import compared
 from tests.support.shop import Shop
 from tests.support.storm import servers
@@ -84,16 +84,13 @@ def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
-def migrated_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
-    """A migrated database of each kind, the database of `engine`."""
+def migrated_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """A migrated and empty database of each kind, the database of `engine`."""
     if request.param == "postgresql":
-        server = request.getfixturevalue("postgresql_server")
-        yield migrated_database(server, tmp_path.name)
-        drop_database(server, database_name(tmp_path.name))
-    else:
-        url = f"sqlite:///{tmp_path / 'test.db'}"
-        migrated_engine(Settings(database_url=url)).dispose()
-        yield url
+        return emptied_database(request.getfixturevalue("postgresql_server"))
+    url = f"sqlite:///{tmp_path / 'test.db'}"
+    migrated_engine(Settings(database_url=url)).dispose()
+    return url
 
 
 @pytest.fixture

@@ -1,4 +1,4 @@
-"""Migrated databases, copied from a template: each migration would take a third of a second.
+"""Migrated databases. A migration takes a third of a second, and so does a copy on PostgreSQL: most tests share one.
 
 Tests of migrations, and tests that start as an operator would, use an empty one: `new_database`.
 """
@@ -16,6 +16,7 @@ from psycopg import sql
 
 from service.database.engine import create_engine
 from service.database.schema import migrate
+from service.database.tables import metadata
 from service.settings import Settings
 from tests.support.storm import servers
 
@@ -42,6 +43,20 @@ def migrated_database(server: str, name: str) -> str:
         copy = sql.SQL("CREATE DATABASE {} TEMPLATE {} STRATEGY FILE_COPY")
         connection.execute(copy.format(sql.Identifier(name), sql.Identifier(template)))
     return server.rpartition("/")[0] + f"/{name}"
+
+
+def emptied_database(server: str) -> str:
+    """Empty the server's one migrated database for tests and return its URL: a copy takes 25 times as long.
+
+    Sessions that an earlier test left end. DELETE, as the tables have few rows: TRUNCATE takes 0.13 s.
+    """
+    url, version = _kept(server)
+    with psycopg.connect(url, autocommit=True, options="-c default_transaction_read_only=off") as connection:
+        others = "datname = current_database() AND pid <> pg_backend_pid()"
+        connection.execute(sql.SQL(f"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE {others}"))
+        deletes = [f"DELETE FROM {table.name}" for table in reversed(metadata.sorted_tables)]
+        connection.execute(sql.SQL(";".join([*deletes, f"UPDATE alembic_version SET version_num = '{version}'"])))
+    return url
 
 
 def drop_database(server: str, name: str) -> None:
@@ -74,6 +89,15 @@ def migrated_engine(settings: Settings) -> sa.Engine:
     else:
         migrate(engine)  # finds nothing to do in a copy
     return engine
+
+
+@cache
+def _kept(server: str) -> tuple[str, str]:
+    """Return the URL of the database of `emptied_database`, and its schema's version."""
+    url = migrated_database(server, "kept")
+    with psycopg.connect(url) as connection:
+        ((version,),) = connection.execute("SELECT version_num FROM alembic_version")
+    return url, version
 
 
 @cache

@@ -293,7 +293,7 @@ PAIRS = [
 ]
 
 
-# The gate has a short version: `tests/service/jobs/test_turns_at_once.py`.
+# The gate has a short version: `tests/service/jobs/test_turns.py`.
 @pytest.mark.nightly
 @pytest.mark.parametrize(("state", "first", "second"), PAIRS, ids=lambda name: name)
 def test_no_two_transactions_deadlock(ring: Ring, state: str, first: str, second: str) -> None:

@@ -74,13 +74,17 @@ def test_a_moved_installation_is_no_copy(marked: Settings, tmp_path: Path) -> No
     if marked.database_url.startswith("sqlite"):
         (tmp_path / "test.db").rename(tmp_path / "moved.db")
         moved = marked.model_copy(update={"database_url": f"sqlite:///{tmp_path / 'moved.db'}"})
-    else:
-        server, _, name = marked.database_url.rpartition("/")
-        with psycopg.connect(f"{server}/postgres", autocommit=True) as connection:
-            connection.execute(f'ALTER DATABASE "{name}" RENAME TO "{name}_moved"')
-        server = server.replace("postgres@127.0.0.1", "postgres:new-password@localhost")
-        moved = marked.model_copy(update={"database_url": f"{server}/{name}_moved"})
-    assert reason(moved) is None
+        assert reason(moved) is None
+        return
+    server, _, name = marked.database_url.rpartition("/")
+    elsewhere = server.replace("postgres@127.0.0.1", "postgres:new-password@localhost")
+    moved = marked.model_copy(update={"database_url": f"{elsewhere}/{name}_moved"})
+    with psycopg.connect(f"{server}/postgres", autocommit=True) as connection:
+        connection.execute(f'ALTER DATABASE "{name}" RENAME TO "{name}_moved"')
+        try:
+            assert reason(moved) is None
+        finally:  # other tests use it
+            connection.execute(f'ALTER DATABASE "{name}_moved" RENAME TO "{name}"')
 
 
 def test_other_buckets_make_a_copy_and_other_addresses_do_not(marked: Settings) -> None:
