@@ -9,28 +9,10 @@ import pytest
 import sqlalchemy as sa
 
 from service.database.tables import jobs, ledger, renders
-from service.jobs.records import Claim, JobFinished, JobStatus, Kind, LeaseLost
+from service.jobs.records import Claim, JobFinished, JobStatus, LeaseLost
 from tests.support.caller import Caller, assert_problem
 from tests.support.databases import ON_SQLITE
 from tests.support.shop import Shop, render
-
-
-@ON_SQLITE
-def test_a_cancelled_waiting_job_is_refunded_and_never_started_sent_or_settled(shop: Shop) -> None:
-    accepted = shop.order(cost=3)
-
-    found = shop.jobs.cancel(accepted.job_id, client_id=shop.client.id)
-
-    assert found is not None
-    assert found == shop.found(accepted)
-    job, no_render = found
-    assert (job.status, job.error_code, job.credits_refunded) == (JobStatus.FAILURE, "cancelled", 3)
-    assert job.finished_at is not None
-    assert no_render is None
-    assert shop.jobs.claim() is None
-    assert shop.jobs.claim_unsent(Kind.SWAP, waiting=0, resend_after=0) == []
-    assert shop.jobs.fail_abandoned(max_wait=0) == []
-    assert (shop.job(accepted), shop.balance) == (job, 10)
 
 
 @ON_SQLITE
@@ -51,29 +33,6 @@ def test_cancelling_more_pictures_of_an_order_takes_no_more_statements(shop: Sho
 
 def cancels(shop: Shop, claim: Claim) -> object:
     return shop.jobs.cancel(claim.job_id, client_id=shop.client.id)
-
-
-@ON_SQLITE
-@pytest.mark.parametrize(
-    ("end", "status", "balance"),
-    [
-        (lambda shop, claim: shop.jobs.succeed(claim, render()), "SUCCESS", 8),
-        (lambda shop, claim: shop.jobs.fail(claim, "no_subject", ""), "FAILURE", 10),
-        (cancels, "FAILURE", 10),
-    ],
-    ids=["succeeded", "failed", "cancelled"],
-)
-def test_a_finished_job_cannot_be_cancelled(
-    shop: Shop, end: Callable[[Shop, Claim], object], status: str, balance: int
-) -> None:
-    accepted = shop.order()
-    end(shop, shop.claim(accepted))
-    before = shop.job(accepted)
-
-    with pytest.raises(JobFinished, match=status):
-        shop.jobs.cancel(accepted.job_id, client_id=shop.client.id)
-
-    assert (shop.job(accepted), shop.balance) == (before, balance)
 
 
 # Races

@@ -89,6 +89,7 @@ MOVES = st.lists(
 )
 
 
+@ON_SQLITE
 def test_no_client_waits_longer_for_any_kind_than_the_rule_allows(engine: sa.Engine) -> None:
     """Under any starts by workers of one kind and of all kinds, and any cancels by clients."""
     lines = {kind: taking(engine, kind) for kind in Kind}

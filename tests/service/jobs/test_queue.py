@@ -5,10 +5,15 @@ from typing import Any
 
 import dramatiq
 import pytest
+from ulid import ULID
 
-from service.jobs.queue import QUEUES, WAIT, JobQueue, build_broker, worker_client
+from service.jobs.dispatcher import Dispatcher
+from service.jobs.queue import QUEUES, WAIT, JobQueue, QueueUnavailable, build_broker, worker_client
 from service.jobs.records import Kind
+from service.jobs.worker_registry import WorkerHeartbeat, WorkerRegistry
+from tests.support.databases import ON_SQLITE
 from tests.support.polling import until
+from tests.support.shop import Shop
 
 
 def test_an_idle_worker_asks_rarely_and_starts_a_job_of_any_kind_at_once(
@@ -43,3 +48,69 @@ def test_an_idle_worker_asks_rarely_and_starts_a_job_of_any_kind_at_once(
         worker.stop(timeout=5000)
     assert sorted(delays)[len(delays) // 2] < 0.5 * WAIT, "the median, on a busy machine"
     assert JobQueue(url).size() == 0
+
+
+# Sending jobs to the workers
+
+
+class ShortQueue(JobQueue):
+    """A queue that goes away after `takes` jobs and counts the attempts."""
+
+    def __init__(self, room: int) -> None:
+        self.room = room
+        self.taken: list[str] = []
+        self.tries = 0
+
+    def enqueue(self, job_id: str, kind: Kind) -> None:
+        self.tries += 1
+        if len(self.taken) == self.room:
+            raise QueueUnavailable("away")
+        self.taken.append(job_id)
+
+
+@ON_SQLITE
+@pytest.mark.parametrize(("room", "tries"), [(3, 3), (1, 2), (0, 1)], ids=["there", "goes away", "away"])
+def test_a_job_that_the_queue_refuses_is_left_to_the_sweep_and_not_tried_again(
+    shop: Shop, room: int, tries: int
+) -> None:
+    ids = [shop.order(cost=1).job_id for _ in range(3)][::-1]
+    over = shop.order(cost=1)
+    shop.jobs.cancel(over.job_id, client_id=shop.client.id)
+    queue = ShortQueue(room)
+    dispatcher = Dispatcher(shop.jobs, queue)
+
+    assert dispatcher.send(ids, Kind.SWAP) == queue.taken == ids[:room]
+    assert queue.tries == tries
+    assert dispatcher.send([], Kind.SWAP) == dispatcher.send([over.job_id], Kind.SWAP) == []
+    assert shop.jobs.claim_unsent(Kind.SWAP, waiting=0, resend_after=60) == sorted(ids[room:])
+
+
+# The registry of live workers
+
+
+NOWHERE = "redis://127.0.0.1:1/0"
+
+
+def test_a_worker_is_listed_from_its_first_heartbeat_until_it_stops(valkey_url: str) -> None:
+    registry, name = WorkerRegistry(valkey_url), str(ULID())
+    about = {"name": name, "pid": 1, "device": "cpu"}
+    heartbeat = WorkerHeartbeat(registry, name, about)
+    assert about not in registry.workers()
+
+    heartbeat.beat()
+    heartbeat.beat()
+    assert registry.workers().count(about) == 1
+
+    heartbeat.stop()
+    heartbeat.stop()
+    assert about not in registry.workers()
+
+
+def test_a_server_that_is_away_ends_no_heartbeat_and_is_reported_to_callers() -> None:
+    registry = WorkerRegistry(NOWHERE)
+    heartbeat = WorkerHeartbeat(registry, "one", {})
+    heartbeat.beat()
+    heartbeat.stop()
+
+    with pytest.raises(QueueUnavailable):
+        registry.workers()

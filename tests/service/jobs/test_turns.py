@@ -1,66 +1,26 @@
 """The order in which jobs start is fair between clients. For any order of moves see `test_turns_model.py`."""
 
+import random
 import threading
-from collections import Counter
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 import sqlalchemy as sa
 
 from service.accounts.clients import UnknownClient
 from service.database.tables import clients, jobs
-from service.jobs.records import Operation
+from service.diagnostics.audit import audit
+from service.diagnostics.audit_rules import Bounds
+from service.jobs.records import Claim, JobFinished, LeaseLost
 from service.jobs.states import JobStates
-from service.jobs.turns import MAX_WEIGHT, ROUND, set_weight
+from service.jobs.turns import MAX_WEIGHT, set_weight
 from tests.support.databases import ON_SQLITE
-from tests.support.polling import at_once
-from tests.support.shop import Street
+from tests.support.polling import at_once, until
+from tests.support.shop import Street, render
 
 
-@ON_SQLITE
-def test_a_client_with_one_job_does_not_wait_for_another_clients_sixty(street: Street) -> None:
-    street.order("a" * 60)
-    assert street.started(8) == "a" * 8
-    street.order("b")
-
-    assert street.started(2) == "ba"
-
-
-@ON_SQLITE
-def test_clients_of_weights_one_one_and_two_get_shares_of_a_quarter_a_quarter_and_a_half(street: Street) -> None:
-    street.weigh("c", 2)
-    street.order("a" * 20 + "b" * 20 + "c" * 36)
-
-    shares = Counter(street.started(64))
-
-    assert all(abs(shares[name] - share) <= 1 for name, share in {"a": 16, "b": 16, "c": 32}.items()), shares
-
-
-@ON_SQLITE
-def test_a_picture_of_three_tries_takes_three_turns_while_another_client_waits(street: Street) -> None:
-    street.order("a" * 9)
-    assert street.started(1) == "a"
-    street.order("b" * 9)
-
-    for _ in range(2):
-        claim = street.start()
-        while street.names[claim.client_id] == "b":
-            claim = street.start()
-        claim.missed[:] = [["palette_mean"]] * 3
-        street.moves.fail(claim, "not_accepted", "")
-
-    assert street.started(6) == "bbbaba"
-
-
-@pytest.mark.parametrize("operation", Operation)
-def test_a_job_of_a_sandbox_starts_when_no_live_job_waits(engine: sa.Engine, operation: Operation) -> None:
-    street = Street(engine, *"abxy", sandboxes="xy")
-    for name in "xxxxxyab":
-        street.shops[name].order(cost=0, operation=operation)
-
-    assert street.started(8) == "abxyxxxx"
-
-
-@pytest.mark.gate  # a race of two seconds
+@pytest.mark.parametrize("migrated_url", ["postgresql"], indirect=True)  # SQLite takes one writer at a time
 def test_with_many_clients_and_eight_workers_no_client_waits_for_more_than_a_round(engine: sa.Engine) -> None:
     many, rounds, workers = 24, 4, 8
     street = Street(engine, *(f"{number:02d}" for number in range(many)))
@@ -109,13 +69,6 @@ def test_reported_places_are_the_order_in_which_jobs_start(street: Street) -> No
     assert [places[job_id].queue_position for job_id in started] == list(range(10))
 
 
-def test_jobs_that_are_submitted_at_once_get_consecutive_turns(street: Street) -> None:
-    at_once(*[lambda: street.order("aaaaa")] * 8)
-
-    with street.engine.connect() as connection:
-        assert sorted(connection.execute(sa.select(jobs.c.turn)).scalars()) == [n * ROUND for n in range(1, 41)]
-
-
 @ON_SQLITE
 def test_a_job_from_an_api_of_an_older_release_is_started_first(street: Street) -> None:
     *_, last = street.order("aab")
@@ -124,3 +77,60 @@ def test_a_job_from_an_api_of_an_older_release_is_started_first(street: Street) 
 
     assert street.start().job_id == last
     assert street.started(2) == "aa"
+
+
+# Concurrent changes of the order of starts
+
+
+@pytest.mark.parametrize("migrated_url", ["postgresql"], indirect=True)  # SQLite takes one writer at a time
+def test_simultaneous_submits_starts_ends_cancels_and_weights_do_not_deadlock(engine: sa.Engine) -> None:
+    street, over = Street(engine, *"abc"), threading.Event()
+    ids: list[tuple[str, str]] = []
+    claims: list[Claim] = []
+
+    def submit(dice: random.Random) -> None:
+        name = dice.choice("abc")
+        ids.extend((name, job_id) for job_id in street.order(name * 3))
+
+    def cancel(dice: random.Random) -> None:
+        if ids:
+            try:
+                street.cancel(*ids.pop(dice.randrange(len(ids))))
+            except (JobFinished, IndexError):
+                return
+
+    def work(dice: random.Random) -> None:
+        claim = street.moves.claim()
+        if claim is None:
+            return
+        claims.append(claim)
+        try:
+            if dice.random() < 0.2:
+                street.moves.release(claim, count_attempt=False)
+            else:
+                street.moves.succeed(claim, render())
+        except LeaseLost:  # it was cancelled
+            return
+
+    def weigh(dice: random.Random) -> None:
+        street.weigh(dice.choice("abc"), dice.randint(1, 5))
+
+    def settle(_: random.Random) -> None:
+        street.moves.fail_abandoned(max_wait=0.5)
+
+    def keep(deed: Callable[[random.Random], None], seed: int) -> int:
+        dice, done = random.Random(seed), 0
+        while not over.wait(0.002):
+            deed(dice)
+            done += 1
+        return done
+
+    deeds = [submit, submit, cancel, cancel, work, work, work, weigh, settle]
+    with ThreadPoolExecutor(len(deeds)) as pool:
+        doing = [pool.submit(keep, deed, seed) for seed, deed in enumerate(deeds)]
+        over.wait(2.0)
+        until(lambda: len(claims) > 10)
+        over.set()
+        assert all(one.result() > 0 for one in doing)
+
+    assert audit(engine, Bounds(max_attempts=2)).findings == []
