@@ -176,7 +176,7 @@ def pictured(values: dict[str, Any]) -> tuple[bytes, SwapOrder]:
     return made.data, order
 
 
-@pytest.mark.parametrize("number", range(24))
+@pytest.mark.parametrize("number", [*range(6), *(pytest.param(n, marks=pytest.mark.nightly) for n in range(6, 24))])
 def test_a_field_without_effect_decides_no_pixel(number: int) -> None:
     rng, catalogue = random.Random(number), load_catalogue()
     values = {name: rng.choice(choices) for name, choices in CHOICES.items()}

@@ -4,6 +4,7 @@ import pytest
 
 from service.catalogue.catalogue import load_catalogue
 from service.catalogue.near_miss import near_miss
+from service.catalogue.warning_words import WORDS, in_words
 
 SCENES, MOODS = load_catalogue().scenes, load_catalogue().moods
 
@@ -61,3 +62,14 @@ def test_other_digits_and_short_names_are_names_of_their_own() -> None:
 
 def test_of_several_names_the_nearest_is_returned() -> None:
     assert near_miss("instagram_portrat", ["instagram_portraits", "instagram_portrait"]) == "instagram_portrait"
+
+
+# Warnings as sentences, for readers of text
+
+
+def test_a_warning_is_a_sentence_with_its_code_and_an_unknown_warning_its_code() -> None:
+    assert in_words("upscaled") == f"{WORDS['upscaled']} [upscaled]"
+    assert in_words("of_a_newer_server") == "of_a_newer_server"
+    for words in WORDS.values():
+        assert words[0].isupper()
+        assert words.endswith(".")
