@@ -12,7 +12,7 @@ from PIL import Image
 from service.api.app import create_app
 from service.jobs.records import Kind, NewRender
 from service.settings import Settings
-from tests.support.caller import Caller, assert_problem
+from tests.support.caller import SWAP, Caller, assert_problem, located
 from tests.support.databases import migrated_engine
 from tests.support.shop import REPORT
 
@@ -226,3 +226,55 @@ def test_while_the_queue_is_away_health_reports_it_and_the_sweep_sends_the_job(t
         assert [part["part"] for part in ready.json()["degraded"]] == ["queue"]
         assert accepted.status_code == 202
         assert caller.jobs.claim_unsent(Kind.SWAP, waiting=0, resend_after=60) == [accepted.json()["job_id"]]
+
+
+# The body of a swap request
+
+
+def test_all_errors_of_a_body_are_reported_at_once(caller: Caller) -> None:
+    body = {
+        "scene_type": None,
+        "dominant_colors": ["red", "nope", 5],
+        "output_preset": "shopfy_product",
+        "typo": 1,
+        "pilot_brand": "",
+    }
+
+    assert located(caller.submit(body)) == {
+        ("body", "source_image_s3_key", "source_render_public_id"),
+        ("body", "scene_type"),
+        ("body", "mood"),
+        ("body", "dominant_colors", 1),
+        ("body", "dominant_colors", 2),
+        ("body", "output_preset"),
+        ("body", "pilot_brand"),
+        ("body", "typo"),
+    }
+
+
+def test_another_clients_brand_is_no_near_miss(caller: Caller, settings: Settings) -> None:
+    caller.http.put("/v1/brands/Lumen", json={}, headers=caller.headers).raise_for_status()
+    other = Caller(caller.http, settings, "other-brands", credits=10)
+
+    assert other.submit(other.body(pilot_brand="Lumne")).status_code == 202
+
+
+def test_words_that_are_no_near_miss_are_a_warning_in_the_job_as_in_the_dry_run(caller: Caller) -> None:
+    body = caller.body(scene_type="an old oak desk", mood="like a rainy sunday", pilot_brand="nobody")
+
+    plan = caller.http.post(f"{SWAP}?dry_run=true", json=body, headers=caller.headers).json()
+    accepted = caller.submit(body)
+    job = caller.get(f"/v1/jobs/{accepted.json()['job_id']}").json()
+
+    assert accepted.headers["backdrop-warnings"] == "scene_in_words, mood_in_words, brand_unknown"
+    assert set(accepted.json()) == {"request_id", "job_id", "status", "credits_cost"}
+    scene, mood, _ = (one["message"] for one in job["warnings"])
+    assert "'an old oak desk'" in scene
+    assert "podium" in scene
+    assert "Named moods: calm, natural" in mood
+    assert [one["code"] for one in job["warnings"]] == ["scene_in_words", "mood_in_words", "brand_unknown"]
+    assert job["warnings"] == plan["warnings"]
+    assert caller.get("/v1/jobs").json()["items"][0]["warnings"] == plan["warnings"]
+    named = caller.submit(caller.body())
+    assert "backdrop-warnings" not in named.headers
+    assert caller.get(f"/v1/jobs/{named.json()['job_id']}").json()["warnings"] == []

@@ -309,31 +309,6 @@ def test_surfaces_depend_on_the_angle_of_the_view(caller: Caller) -> None:
         assert seen == {"surface": ("#008080", True), "sheet": ("#fffff0", True)}
 
 
-@pytest.mark.parametrize(
-    ("changes", "colors_on", "code", "words"),
-    [
-        ({}, "ceiling:ivory", "surface_unknown", ("podium", "wall, floor and accent", "ceiling:#fffff0")),
-        ({}, "wall:teal", "colour_not_asked", ("#008080", "dominant_colors", "wall:#008080")),
-        ({}, "wall:ivory,wall:%23e8c7b8", "surface_twice", ("wall has two colours", "wall:#fffff0")),
-        ({}, "wall:ivory,floor:ivory", "colour_twice", ("#fffff0", "Name each colour once")),
-        ({}, "wall", "colors_on_invalid", ("wall:#f4ead9,floor:teal", "'wall'")),
-        ({}, "wall:reddish", "colors_on_invalid", ("#rrggbb", "reddish")),
-        ({"scene_type": "white"}, "wall:ivory", "surface_unknown", ("no surfaces", "wall:#fffff0")),
-    ],
-)
-def test_a_colour_for_an_impossible_surface_is_refused_and_costs_nothing(
-    caller: Caller, changes: dict[str, Any], colors_on: str, code: str, words: tuple[str, ...]
-) -> None:
-    body, before = caller.body(**changes), everything(caller.engine)
-    for query in ("dry_run=true&", ""):
-        refused = dry(caller, body, f"{query}colors_on={colors_on}")
-        assert located(refused) == {("query", "colors_on")}
-        (error,) = refused.json()["detail"]
-        assert error["code"] == code
-        assert all(word in error["msg"] for word in words), error["msg"]
-    assert everything(caller.engine) == before
-
-
 def test_a_dressing_is_stored_with_its_job_and_another_notation_is_the_same_order(caller: Caller) -> None:
     body = caller.body()
     accepted = dry(caller, body, "props=none&colors_on=wall:ivory,%20floor:%23E8C7B8", **{"Idempotency-Key": "dressed"})

@@ -19,7 +19,6 @@ from service.database.engine import create_engine
 from service.database.tables import clients, request_logs
 from service.jobs.intake import Accepted, IdempotencyConflict, IdempotencyInFlight, JobIntake
 from service.jobs.records import Asked
-from service.jobs.sweep import build_sweeper
 from service.settings import Settings
 from tests.support.caller import SWAP, Caller, located
 from tests.support.databases import migrated_database
@@ -56,18 +55,6 @@ def ordered_at_once(orders: list[dict[str, Any]], shop: Shop) -> list[Accepted |
                 return error
 
     return at_once(*(partial(place, order) for order in orders))
-
-
-def test_after_a_month_a_key_is_free_for_another_body_and_both_logs_stay(shop: Shop) -> None:
-    first = shop.order(idempotency_key="k", body_sha256="one")
-    age(shop.engine, MONTH + 1)
-
-    second = shop.order(idempotency_key="k", body_sha256="two")
-
-    assert not second.repeated
-    assert second.job_id != first.job_id
-    assert logs(shop.engine) == [("one", None), ("two", "k")]
-    assert shop.balance == 6
 
 
 def test_the_same_request_after_a_month_is_a_new_request(shop: Shop) -> None:
@@ -195,26 +182,6 @@ def test_a_long_lock_on_the_client_is_no_request_in_flight(busy_shop: Shop) -> N
 
 
 # At the API
-
-
-def test_a_key_older_than_a_month_makes_a_new_charged_request(caller: Caller, settings: Settings) -> None:
-    body = caller.body()
-    first = caller.submit(body, **{"Idempotency-Key": "daily"})
-    engine = sa.create_engine(settings.sqlalchemy_url)
-    age(engine, settings.idempotency_ttl + 1)
-    build_sweeper(settings).run_once()
-    assert "daily" not in [key for _, key in logs(engine)]
-    engine.dispose()
-
-    second = caller.submit(body | {"mood": "fresh"}, **{"Idempotency-Key": "daily"})
-
-    assert second.status_code == 202
-    assert second.json()["job_id"] != first.json()["job_id"]
-    assert caller.balance == 100 - first.json()["credits_cost"] - second.json()["credits_cost"]
-
-
-def test_keys_are_remembered_for_thirty_days_by_default() -> None:
-    assert Settings().idempotency_ttl == MONTH
 
 
 @pytest.mark.parametrize("key", ["", "  "], ids=["empty", "blank"])

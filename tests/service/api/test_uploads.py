@@ -5,20 +5,25 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from http.server import BaseHTTPRequestHandler
 from io import BytesIO
+from pathlib import Path
 from typing import Any
 
 import pytest
+from litestar.testing import TestClient
 from PIL import Image
 from ulid import ULID
 
+from service.api.app import create_app
 from service.catalogue.catalogue import load_catalogue
 from service.catalogue.specs import resolve_spec, stored_extra_sources
 from service.settings import Settings
+from service.storage.buckets import open_buckets
 from service.storage.objects import content_type_of
 from tests.pipeline.photo.test_vector import ATTACKS, LOGO
 from tests.service.api.test_previews import ask
 from tests.service.media.test_fetcher import sends
 from tests.support.caller import Caller, assert_problem, located
+from tests.support.databases import migrated_engine
 from tests.support.heic import heic
 from tests.support.shop import REPORT, render
 from tests.support.specimens import scene
@@ -261,3 +266,44 @@ def test_the_background_of_a_render_is_stored_with_the_order_and_a_foreign_or_de
     caller.http.delete(f"/v1/renders/{public_id}", headers=caller.headers)
     gone = ask(caller, other, background="render", background_render=public_id)
     assert gone.json()["detail"][0] | {"msg": ""} == missing.json()["detail"][0] | {"msg": ""}
+
+
+def test_an_upload_over_the_limit_is_refused_and_a_photo_that_is_too_heavy_costs_nothing(
+    tmp_path: Path, valkey_url: str
+) -> None:
+    settings = Settings(home=tmp_path, queue_url=valkey_url, max_photo_bytes=1000)
+    migrated_engine(settings).dispose()
+    with TestClient(create_app(settings)) as http:
+        caller = Caller(http, settings, "heavy", credits=10)
+        reserved = http.post("/v1/uploads", json={"content_type": "image/jpeg"}, headers=caller.headers).json()
+        heavy = http.put(reserved["url"], content=b"x" * 1001)
+        assert_problem(heavy, 413, "body_too_large")
+        assert heavy.json()["max_bytes"] == 1000
+        assert "1,000 bytes" in heavy.json()["detail"]
+        document = http.get("/schema/openapi.json").json()["info"]["description"]
+        assert "1,000 bytes and 50 megapixels, and needs at least 64 pixels" in document
+        # S3 accepts what the bucket allows, so the submit checks the stored photo.
+        open_buckets(settings)[0].put(reserved["key"], b"x" * 1001, "image/jpeg")
+        answer = caller.submit(caller.body(source_image_s3_key=reserved["key"]))
+
+        assert (answer.status_code, answer.json()["detail"][0]["type"]) == (422, "photo_too_large")
+        assert caller.balance == 10
+
+
+@pytest.mark.parametrize("leads", ["file", "folder", "nowhere", "itself"])
+def test_a_link_in_the_stores_folder_that_leads_out_of_it_is_no_photo(
+    caller: Caller, settings: Settings, tmp_path: Path, leads: str
+) -> None:
+    (tmp_path / "secret.jpg").write_bytes(PHOTO)
+    link = settings.home / "objects" / "sources" / "uploads" / caller.client.id / f"link-{leads}"
+    link.parent.mkdir(parents=True, exist_ok=True)
+    target = {"file": tmp_path / "secret.jpg", "folder": tmp_path, "nowhere": tmp_path / "none"}
+    link.symlink_to(target.get(leads, link))
+    key = f"uploads/{caller.client.id}/link-{leads}" + ("/secret.jpg" if leads == "folder" else "")
+
+    submitted = caller.submit(caller.body(source_image_s3_key=key))
+    url = open_buckets(settings)[0].download_url(key, "image/jpeg", "http://testserver.local").url
+
+    assert_problem(submitted, 404, "not_found")
+    assert_problem(caller.http.get(url), 404, "not_found")
+    assert caller.balance == 100

@@ -8,7 +8,6 @@ from typing import Any
 
 import httpx
 import numpy as np
-import pytest
 import sqlalchemy as sa
 from PIL import Image
 from ulid import ULID
@@ -160,38 +159,6 @@ def test_an_order_that_the_balance_does_not_cover_charges_nothing(caller: Caller
     assert_problem(refused, 402, "insufficient_credits")
     assert (refused.json()["balance"], refused.json()["credits_cost"], caller.balance) == (100, 256, 100)
     assert caller.get(ORDERS).json()["items"] == []
-
-
-@pytest.mark.parametrize(
-    ("changes", "places"),
-    [
-        ({"photos": []}, {("body", "photos")}),
-        ({"photos": [{}]}, {("body", "photos", 0)}),
-        ({"scene_type": None}, {("body", "scene_type")}),
-        ({"scene_type": "podum", "mood": "calmm"}, {("body", "scene_type"), ("body", "mood")}),
-        ({"presets": ["open_graph", "shopify_produkt"]}, {("body", "presets", 1)}),
-        ({"presets": ["open_graph", "open_graph"]}, {("body", "presets", 1)}),
-        ({"variants": 9}, {("body", "variants")}),
-        ({"variants": True}, {("body", "variants")}),
-        ({"variants": []}, {("body", "variants")}),
-        ({"variants": [{"seed": 5}, {"seed": 5}]}, {("body", "variants", 1)}),
-        ({"variants": [{"seed": 5}, {"mood": "calm"}], "seed": 5}, {("body", "variants", 1)}),
-        ({"variants": [{"seed": -1}]}, {("body", "variants", 0, "seed")}),
-        ({"variants": [{}, {"mood": "calmm"}]}, {("body", "variants", 1, "mood")}),
-        ({"variants": [{"dominant_colors": ["tea"]}]}, {("body", "variants", 0, "dominant_colors", 0)}),
-        ({"options": {"shadw": "soft"}}, {("body", "options", "shadw")}),
-        ({"options": {"scale": 9}}, {("body", "options", "scale")}),
-        ({"options": {"width": 1000}}, {("body", "options", "height")}),
-        ({"variants": [{"options": {"colors_on": "nowhere:teal"}}]}, {("body", "variants", 0, "options", "colors_on")}),
-        ({"metadata": {"a b": "c"}}, {("body", "metadata", "a b", "[key]")}),
-        ({"surprise": 1}, {("body", "surprise")}),
-    ],
-)  # fmt: skip
-def test_a_bad_field_is_named_where_it_was_sent(
-    caller: Caller, changes: dict[str, Any], places: set[tuple[Any, ...]]
-) -> None:
-    assert located(ordered(caller, body_of(caller, photos=1) | changes)) == places
-    assert caller.balance == 100
 
 
 def test_an_order_ends_as_partial_refunds_its_failures_and_is_delivered_whole(caller: Caller) -> None:

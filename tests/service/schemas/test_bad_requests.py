@@ -5,6 +5,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from typing import Any, get_args
+from urllib.parse import quote
 
 import pytest
 import schemathesis
@@ -97,6 +98,25 @@ QUERIES: tuple[tuple[str, str, str, str], ...] = (
     ("background_zoom=9", "background_zoom", "less_than_equal", "(received '9')"),
     ("props=many", "props", "enum", "(received 'many')"),
     ("colors_on=wall:reddish", "colors_on", "colors_on_invalid", "reddish"),
+    ("colors_on=wall", "colors_on", "colors_on_invalid", "wall:#f4ead9,floor:teal (received 'wall'"),
+    (
+        "colors_on=ceiling:ivory",
+        "colors_on",
+        "surface_unknown",
+        "no surface ceiling. It has wall, floor and accent",
+    ),
+    ("colors_on=wall:teal", "colors_on", "colour_not_asked", "#008080"),
+    ("colors_on=wall:ivory,wall:%23e8c7b8", "colors_on", "surface_twice", "wall has two colours"),
+    ("colors_on=wall:ivory,floor:ivory", "colors_on", "colour_twice", "Name each colour once"),
+    *(
+        (f"layers={quote(layers)}", name, code, "received")
+        for layers, name, code in (
+            ("{", "layers", "layers_invalid"),
+            ('[{"text": "New", "size": 0}]', "layers[0].size", "layer_value_invalid"),
+            ('[{"text": "{metadata.price}"}]', "layers[0].text", "layer_placeholder_unknown"),
+            ('[{"logo": "uploads/other/logo.png"}]', "layers[0].logo", "upload_not_found"),
+        )
+    ),
     ("accept=strictest", "accept", "", "strictest"),
     ("shadow=none&shadow_strength=0.5", "shadow_strength", "shadow_unused", "Choose another shadow, or leave it out"),
     ("shadow=sharp", "shadow", "enum", "scene, none, soft, hard, floating (received 'sharp')"),
@@ -293,25 +313,19 @@ def others() -> Iterator[Bad]:
         ("jobs?output_preset=shopify", "output_preset", "unknown_preset", "you have no job of it. The nearest are"),
         ("webhook/deliveries?status=lost", "status", "enum", "Should be one of waiting, delivered, failed, dropped"),
         ("webhook/deliveries?job_id=7", "job_id", "string_pattern_mismatch", "look like 01J"),
-        ("jobs?status=NOPE", "status", "enum", "NOT_STARTED, IN_PROGRESS, SUCCESS, FAILURE (received 'NOPE')"),
         ("jobs?operation=paint", "operation", "enum", "swap, cutout (received 'paint')"),
-        ("jobs?limit=0", "limit", "greater_than_equal", ""),
-        ("jobs?limit=many", "limit", "wrong_type", ""),
-        ("jobs?cursor=zz", "cursor", "string_pattern_mismatch", ""),
         ("jobs?reference=", "reference", "string_too_short", ""),
         ("jobs?reference=ends%0A", "reference", "string_pattern_mismatch", ""),
         ("renders?preset=nope", "preset", "extra_forbidden", "Did you mean output_preset?"),
         ("renders?output_preset=shopify", "output_preset", "unknown_preset", "The nearest are: shopify_product"),
         ("renders?output_preset=No%20pe", "output_preset", "string_pattern_mismatch", "like shopify_product (received"),
-        ("renders?reference=two%0Alines", "reference", "string_pattern_mismatch", ""),
         ("moods?limit=3", "limit", "extra_forbidden", "this route takes none"),
         ("credits?limit=101", "limit", "less_than_equal", ""),
-        ("credits?limit=0", "limit", "greater_than_equal", ""),
         ("credits?cursor=x", "cursor", "string_pattern_mismatch", ""),
         ("credits?cursor=01J9ZC6M8J5X7Z9Q1W3R5T7Y9V", "cursor", "cursor_unknown", ""),
     ):
         yield Bad("GET", f"/v1/{path}", where=("query", name), code=code, said=said)
-    url = "https://shop.example/a.jpg"
+    url, key = "https://shop.example/a.jpg", {"source_image_s3_key": "a"}
     for method, path, body, where, code, said in (
         ("POST", "uploads", {}, ("content_type",), "missing", ""),
         ("POST", "uploads", {"content_type": "text/html"}, ("content_type",), "literal_error", ""),
@@ -323,35 +337,18 @@ def others() -> Iterator[Bad]:
         ("POST", "uploads", {"url": url, "more": 1}, ("more",), "extra_forbidden", ""),
         ("POST", "cutouts", {}, (), "", ""),
         ("POST", "cutouts", {"source_image_s3_key": ""}, (), "", ""),
-        ("POST", "cutouts", {"source_image_s3_key": "a", "source_render_public_id": "b"}, (), "", ""),
-        (
-            "POST",
-            "cutouts",
-            {"source_image_s3_key": "a", "scene_type": "podium"},
-            ("scene_type",),
-            "extra_forbidden",
-            "",
-        ),
+        ("POST", "cutouts", key | {"source_render_public_id": "b"}, (), "", ""),
+        ("POST", "cutouts", key | {"scene_type": "podium"}, ("scene_type",), "extra_forbidden", ""),
         ("POST", "cutouts", {"source_image_s3_key": 7}, ("source_image_s3_key",), "string_type", ""),
-        (
-            "POST",
-            "cutouts",
-            {"source_image_s3_key": "a", "reference": "sku-7"},
-            ("reference",),
-            "extra_forbidden",
-            "as ?reference=sku-7",
-        ),
-        *(
-            ("POST", "cutouts", {"source_image_s3_key": "a", "subject": numbers}, ("subject",), "subject_invalid", said)
-            for numbers, said in SUBJECTS
-        ),
+        ("POST", "cutouts", key | {"reference": "sku-7"}, ("reference",), "extra_forbidden", "as ?reference=sku-7"),
+        *(("POST", "cutouts", key | {"subject": one}, ("subject",), "subject_invalid", said) for one, said in SUBJECTS),
         ("PUT", "cutouts/none/subjects", {"keep": []}, ("keep",), "too_short", "at least 1 item, not 0. Add 1"),
         *(("POST", "orders", MANY | wrong, where, "extra_forbidden", said) for wrong, where, said in MISPLACED),
         *(("POST", "orders", MANY | wrong, None, code, said) for wrong, code, said in IN_ORDERS),
+        *(("POST", "orders", MANY | wrong, where, "", "") for wrong, where in IN_FIELDS),
         ("POST", "keys", {"nme": "warehouse"}, ("nme",), "extra_forbidden", "Did you mean name?"),
         ("POST", "keys", {"name": ""}, ("name",), "string_too_short", ""),
         ("POST", "keys", {"name": "a\nb"}, ("name",), "control_character", ""),
-        ("POST", "keys", {"name": "x" * 121}, ("name",), "string_too_long", ""),
         ("PUT", "brands/acme", {"palette": ["reddish"]}, ("palette", 0), "colour_invalid", ""),
         ("PUT", "brands/acme", {"seed_policy": "always"}, ("seed_policy",), "enum", ""),
         ("PUT", "brands/acme", {"default_preset": "shopify"}, ("default_preset",), "unknown_preset", "shopify_product"),
@@ -359,17 +356,7 @@ def others() -> Iterator[Bad]:
             ("PUT", "brands/acme", {"seed_policy": "pinned", "seed": one}, ("seed",), "", "")
             for one in (2**31, -1, True, "7", 1.5)
         ),
-        (
-            "PUT",
-            "webhook",
-            {"url": "http://shop.example/hooks"},
-            ("url",),
-            "url_invalid",
-            "https:// on this installation",
-        ),
         ("PUT", "webhook", {"url": "https://10.0.0.1/hooks"}, ("url",), "url_invalid", "public internet"),
-        ("PUT", "webhook", {"url": "https://user:word@shop.example/"}, ("url",), "url_invalid", "signature"),
-        ("PUT", "webhook", {"url": "nowhere"}, ("url",), "url_invalid", "https://"),
         ("POST", "webhook/secret", {"grace_hours": -1}, ("grace_hours",), "greater_than_equal", ""),
     ):
         found = () if where is None else ("body", *where)
@@ -434,6 +421,24 @@ MISPLACED: list[tuple[dict[str, Any], tuple[str | int, ...], str]] = [
         "Did you mean source_image_s3_key?",
     ),
 ]
+#: Wrong values of an order's fields, and their places.
+IN_FIELDS: list[tuple[dict[str, Any], tuple[str | int, ...]]] = [
+    ({"photos": []}, ("photos",)),
+    ({"photos": [{}]}, ("photos", 0)),
+    ({"scene_type": None}, ("scene_type",)),
+    ({"presets": ["open_graph", "shopify_produkt"]}, ("presets", 1)),
+    ({"presets": ["open_graph", "open_graph"]}, ("presets", 1)),
+    *(({"variants": wrong}, ("variants",)) for wrong in (9, True, [])),
+    ({"variants": [{"seed": 5}, {"seed": 5}]}, ("variants", 1)),
+    ({"variants": [{"seed": 5}, {"mood": "calm"}], "seed": 5}, ("variants", 1)),
+    ({"variants": [{"seed": -1}]}, ("variants", 0, "seed")),
+    ({"variants": [{}, {"mood": "calmm"}]}, ("variants", 1, "mood")),
+    ({"variants": [{"dominant_colors": ["tea"]}]}, ("variants", 0, "dominant_colors", 0)),
+    ({"options": {"scale": 9}}, ("options", "scale")),
+    ({"options": {"width": 1000}}, ("options", "height")),
+    ({"variants": [{"options": {"colors_on": "nowhere:teal"}}]}, ("variants", 0, "options", "colors_on")),
+    ({"metadata": {"a b": "c"}}, ("metadata", "a b", "[key]")),
+]
 #: Further faults of an order: the changed fields, the code, and words of the answer.
 IN_ORDERS: list[tuple[dict[str, Any], str, str]] = [
     ({}, "source_not_found", "Send a key from POST /v1/uploads (received 'uploads/a.jpg')"),
@@ -449,7 +454,7 @@ IN_ORDERS: list[tuple[dict[str, Any], str, str]] = [
 #: Words of an answer's remedy.
 REMEDY = re.compile(
     r"\b([Ss]hould (be|have|look)|[Ss]end|[Aa]dd|Give|Leave|Remove|Choose|Use|Set|[Mm]ust|Fill|Shorten|Check|Accepted"
-    r"|Did you mean|nearest are|lists|reads https|takes|Make it|describe it|checks)\b"
+    r"|Did you mean|nearest are|lists|reads https|takes|Make it|describe it|checks|It has|Name each)\b"
 )
 #: Codes of faults without a received value: something is missing, or there is too much of it.
 WITHOUT_VALUE = {"missing", "source_missing", "source_ambiguous", "output_incomplete", "too_long", "too_short"}

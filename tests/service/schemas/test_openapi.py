@@ -1,24 +1,36 @@
 """The OpenAPI document: the contract's names, and examples that are true."""
 
+import itertools
 import json
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import pytest
 import sqlalchemy as sa
 from jsonschema import Draft202012Validator
 from litestar.testing import TestClient
+from pydantic import TypeAdapter
 
+from pipeline.background.growth import Growth
+from pipeline.core.order import Placement
+from pipeline.core.spec import Limits, Spec
+from pipeline.report import to_json
+from pipeline.swap import swap
 from service.api.app import create_app
 from service.database.tables import deliveries
 from service.jobs.records import Operation
+from service.schemas.responses import StoredReport
 from service.settings import Settings
 from service.storage.objects import SVG_TYPE, UPLOAD_TYPES
 from service.webhooks.endpoints import Webhooks
 from service.webhooks.outbox import MessageType
+from tests.lanes import rest_in_gate
 from tests.support.documented import differences
 from tests.support.shop import Shop, render
+from tests.support.still_life import PHOTO, networks, preset, spec
 
 
 def operations(document: dict[str, Any]) -> list[tuple[str, dict[str, Any]]]:
@@ -59,6 +71,15 @@ def test_it_is_openapi_3_1_with_the_contracts_schemas(document: dict[str, Any]) 
     } <= set(document["components"]["schemas"])
 
 
+def test_the_job_status_has_the_contracts_values(document: dict[str, Any]) -> None:
+    assert document["components"]["schemas"]["JobStatus"]["enum"] == [
+        "NOT_STARTED",
+        "IN_PROGRESS",
+        "SUCCESS",
+        "FAILURE",
+    ]
+
+
 def test_every_operation_parameter_and_property_has_a_plain_description(document: dict[str, Any]) -> None:
     found = dict(described(document))
 
@@ -77,15 +98,6 @@ def test_the_request_schema_matches_the_contract(document: dict[str, Any]) -> No
     }
     assert sorted(schema["required"]) == ["mood", "output_preset", "scene_type"]
     assert schema["additionalProperties"] is False
-
-
-def test_the_job_status_has_the_contracts_values(document: dict[str, Any]) -> None:
-    assert document["components"]["schemas"]["JobStatus"]["enum"] == [
-        "NOT_STARTED",
-        "IN_PROGRESS",
-        "SUCCESS",
-        "FAILURE",
-    ]
 
 
 def test_the_swap_documents_its_answers_its_headers_and_its_security(document: dict[str, Any]) -> None:
@@ -216,3 +228,29 @@ def test_the_catalogues_document_their_items(document: dict[str, Any], tmp_path:
             assert all(set(item) == declared for item in items), path
             kept = http.app.state.catalogue.to_json()[path.replace("-", "_")]
             assert items == json.loads(json.dumps(kept)), "passed on as they are"
+
+
+# The report's documented types against reports of real swaps
+
+
+SMALL = preset((160, 160))
+SWAPS: dict[str, Spec] = {
+    "a scene": spec("podium", palette=("#2f5d50",), place=SMALL),
+    "moved": spec("podium", place=SMALL, placement=Placement(0.05, 0, 0.7, 5)),
+    "a preview": replace(spec("podium", place=preset((640, 640))), preview=True),
+    "white": spec("white", place=preset((160, 160), background="white")),
+    "transparent": spec("white", place=preset(None, background="transparent")),
+}
+
+
+@pytest.mark.parametrize("name", rest_in_gate(SWAPS))
+def test_each_field_of_a_real_report_is_typed_and_valid(document: dict[str, Any], name: str) -> None:
+    ticks = itertools.count()
+    made = swap(PHOTO, SWAPS[name], networks(), limits=Limits(), clock=lambda: float(next(ticks)))
+    report = to_json(replace(made.report, expansion=Growth(0.01, 0.0).row()))
+    assert differences(document, {"$ref": "#/components/schemas/Report"}, report) == []
+
+
+def test_a_report_of_another_release_is_returned_as_stored() -> None:
+    stored = {"palette": {"asked": [], "of_old": 1}, "provenance": {"seed": "seven"}, "more": [1]}
+    assert TypeAdapter[Any](StoredReport).dump_python(stored, mode="json") == stored
