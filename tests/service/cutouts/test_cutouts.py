@@ -160,6 +160,7 @@ def upper_half(codes: NDArray[np.uint8]) -> bytes:
     return grey_png(half)
 
 
+@pytest.mark.nightly  # the test of the plan above mends a product too
 def test_a_plan_places_a_mended_product_where_the_previews_do(mender: Mender) -> None:
     photo, mask = long_and_thin()
     thin, bottle = mender.cut_out(photo), mender.cut_out()

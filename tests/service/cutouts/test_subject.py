@@ -4,6 +4,7 @@ from typing import Any
 
 import httpx
 import numpy as np
+import pytest
 
 from tests.service.cutouts.conftest import CUTOUTS, Mender, grey_png
 from tests.support.caller import SWAP
@@ -73,6 +74,7 @@ def test_a_point_at_a_cutout_chooses_for_all_later_pictures_of_the_photo(mender:
     assert same(mender, both, MUG_MASK | VASE_MASK)
 
 
+@pytest.mark.nightly  # pipeline/cutout/test_choice.py finds it without the API
 def test_a_product_that_the_first_look_left_out_is_found_and_can_be_reset(mender: Mender) -> None:
     photo, (_, vase) = two_products("gift", "vase", share=0.2)
     key = mender.upload(photo)
@@ -88,6 +90,7 @@ def test_a_product_that_the_first_look_left_out_is_found_and_can_be_reset(mender
     assert not (mender.picture(back["mask_url"])[vase] > 127).all()
 
 
+@pytest.mark.nightly  # pipeline/cutout/test_choice.py has boxes
 def test_a_box_at_a_cutout_keeps_its_content(mender: Mender) -> None:
     view = choose(mender, [0.5, 0.1, 1.0, 1.0], mender.upload(PHOTO))
     assert same(mender, view, VASE_MASK)
@@ -120,6 +123,7 @@ def test_an_order_chooses_for_itself_alone_after_any_earlier_choice(mender: Mend
     assert mender.get(f"/v1/jobs/{job['job_id']}/request").json()["subject"] == MUG
 
 
+@pytest.mark.nightly  # pipeline/cutout/test_choice.py has the error, worker/test_run.py refunds
 def test_an_empty_place_fails_with_the_remedy_and_a_refund(mender: Mender) -> None:
     key, balance = mender.upload(PHOTO), mender.balance
 

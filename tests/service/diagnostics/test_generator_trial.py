@@ -13,6 +13,7 @@ from service.settings import Settings
 
 
 @pytest.mark.gate  # paints with a pipeline; the fast lane has the refusals
+@pytest.mark.nightly  # models/hub has the pipeline, the tests below the failures
 def test_it_reports_where_and_how_a_model_runs_and_what_it_supports(
     tiny_folder: Callable[[str], Path], tmp_path: Path
 ) -> None:

@@ -1,4 +1,4 @@
-"""The audit of the bucket: each render has its bytes, and each object a row. Both databases, both stores."""
+"""The audit of the bucket: each render has its bytes, and each object a row. Both stores, and each database once."""
 
 import pytest
 import sqlalchemy as sa
@@ -8,6 +8,7 @@ from service.diagnostics.object_audit import audit_objects
 from service.jobs.records import NewRender
 from service.storage.mask_registry import MaskRegistry
 from service.storage.objects import Bucket
+from tests.support.databases import ON_SQLITE
 from tests.support.shop import Shop, render
 
 
@@ -49,6 +50,7 @@ def test_a_bucket_that_contains_each_render_and_nothing_else_is_sound(gallery: G
     }
 
 
+@ON_SQLITE
 @pytest.mark.parametrize(
     ("data", "rule"),
     [
@@ -68,6 +70,7 @@ def test_a_render_whose_bytes_differ_from_its_row_is_named(gallery: Gallery, dat
     assert gallery.wrong() == [(rule, gallery.key)]
 
 
+@ON_SQLITE
 def test_an_unreferenced_object_is_found_once_its_job_is_over(gallery: Gallery) -> None:
     left = [gallery.key_of(gallery.success.job_id, 2), gallery.key_of(gallery.failure.job_id), "renders/else.jpg"]
     for key in [*left, gallery.key_of(gallery.running.job_id)]:
@@ -77,6 +80,7 @@ def test_an_unreferenced_object_is_found_once_its_job_is_over(gallery: Gallery) 
     assert gallery.wrong(leftovers_kept=60) == [("object_has_its_render", "renders/else.jpg")]
 
 
+@ON_SQLITE
 def test_a_missing_mask_and_an_unreferenced_one_are_found(gallery: Gallery) -> None:
     cutout = gallery.shop.cut_out()
     named = [f"masks/{gallery.shop.client.id}/{cutout}.{kind}" for kind in ("jpg", "png")]
@@ -92,6 +96,7 @@ def test_a_missing_mask_and_an_unreferenced_one_are_found(gallery: Gallery) -> N
     assert gallery.wrong() == []
 
 
+@ON_SQLITE
 def test_renders_and_objects_beyond_the_first_page_are_checked(
     gallery: Gallery, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -168,6 +168,7 @@ def test_a_strangers_file_is_checked_in_a_process_with_limits_on_pixels_and_time
         check_apart(data, settings, ())
 
 
+@pytest.mark.nightly  # 11 CPU-seconds of largest files: the test above has the process and its limits
 @pytest.mark.parametrize("name", ["png", "webp"])
 def test_the_largest_file_of_a_stranger_fits_the_memory_of_its_process(tmp_path: Path, name: str) -> None:
     file = io.BytesIO()

@@ -1,4 +1,4 @@
-"""A client's deletions remove an object with everything made from it, and nothing else. Both databases."""
+"""A client's deletions remove an object with everything made from it, and nothing else."""
 
 import hashlib
 import random
@@ -20,6 +20,7 @@ from service.media.deletion import Deletion
 from service.storage.mask_registry import MaskRegistry
 from service.storage.objects import ObjectNotFound, StoreUnavailable
 from service.storage.registry import SourceExpired
+from tests.support.databases import ON_SQLITE
 from tests.support.polling import at_once
 from tests.support.shop import render
 from tests.support.still_life import PHOTO
@@ -64,6 +65,7 @@ def assert_clean(bench: Bench) -> None:
 # Photos
 
 
+@ON_SQLITE
 def test_a_photo_goes_at_once_with_the_cutouts_of_its_bytes_and_its_renders_stay(
     bench: Bench, deletion: Deletion
 ) -> None:
@@ -118,6 +120,7 @@ def test_its_waiting_and_running_jobs_fail_with_a_code_and_are_refunded(bench: B
     assert_clean(bench)
 
 
+@ON_SQLITE
 def test_a_worker_that_cuts_out_a_photo_during_its_deletion_stores_nothing_of_it(
     bench: Bench, deletion: Deletion
 ) -> None:
@@ -146,6 +149,7 @@ def test_the_sweep_finishes_a_deletion_that_broke_off_before_it_ended_the_jobs(b
     assert_clean(bench)
 
 
+@ON_SQLITE
 def test_a_deletion_that_fails_deletes_nothing_and_can_be_repeated(bench: Bench, deletion: Deletion) -> None:
     made(bench)
     waiting = bench.order(PHOTO)
@@ -167,6 +171,7 @@ def test_a_deletion_that_fails_deletes_nothing_and_can_be_repeated(bench: Bench,
     assert_clean(bench)
 
 
+@ON_SQLITE
 def test_a_second_deletion_finishes_the_first_by_the_digest_of_the_row(bench: Bench, deletion: Deletion) -> None:
     made(bench)
     with bench.registry.begin() as connection:  # an earlier release had done this when it broke off
@@ -179,6 +184,7 @@ def test_a_second_deletion_finishes_the_first_by_the_digest_of_the_row(bench: Be
     assert bench.there == []
 
 
+@ON_SQLITE
 def test_a_photo_of_very_many_jobs_ends_them_all_in_batches(bench: Bench, deletion: Deletion) -> None:
     many = [bench.order(PHOTO, preview=True) for _ in range(ENDED_AT_ONCE + 5)]
 
@@ -187,6 +193,7 @@ def test_a_photo_of_very_many_jobs_ends_them_all_in_batches(bench: Bench, deleti
     assert {bench.end(one) for one in many} == {(JobStatus.FAILURE, "source_deleted")}
 
 
+@ON_SQLITE
 def test_a_store_that_does_not_answer_refuses_the_deletion_before_anything_is_marked(
     bench: Bench, deletion: Deletion
 ) -> None:
@@ -205,6 +212,7 @@ def test_a_store_that_does_not_answer_refuses_the_deletion_before_anything_is_ma
 # Renders
 
 
+@ON_SQLITE
 def test_a_render_goes_at_once_its_job_keeps_the_date_and_nothing_is_refunded(bench: Bench, deletion: Deletion) -> None:
     accepted, public_id = made(bench)
     client = bench.shop.client.id
@@ -232,6 +240,7 @@ def test_a_render_goes_at_once_its_job_keeps_the_date_and_nothing_is_refunded(be
     assert_clean(bench)
 
 
+@ON_SQLITE
 def test_a_deleted_renders_row_expires_as_others_do(bench: Bench, deletion: Deletion) -> None:
     _, public_id = made(bench)
     deletion.render(public_id, client_id=bench.shop.client.id)
@@ -245,6 +254,7 @@ def test_a_deleted_renders_row_expires_as_others_do(bench: Bench, deletion: Dele
         assert connection.execute(kept).all() == []
 
 
+@ON_SQLITE
 def test_objects_in_a_store_that_is_away_are_deleted_later(bench: Bench, deletion: Deletion) -> None:
     def delete(_: str) -> NoReturn:
         raise StoreUnavailable("away")

@@ -1,6 +1,5 @@
 """Photos from clients' URLs: real servers that behave well, are slow or endless, or redirect elsewhere."""
 
-import itertools
 import socket
 import ssl
 import threading
@@ -87,19 +86,6 @@ def test_a_redirect_is_checked_as_the_url_is_and_reaches_nothing_private(monkeyp
             with receiving(partial(answer, status=302, location=where)) as outer:
                 assert refused(fetch, outer.url).code == "url_not_public"
         assert len(inner.received) == 1
-
-
-def test_a_name_that_resolves_differently_a_moment_later_changes_nothing() -> None:
-    turns = itertools.count()
-
-    def rebinding(host: str, port: int) -> list[str]:
-        return ["127.0.0.1"] if next(turns) == 0 else ["10.0.0.1"]
-
-    with receiving(sends(PHOTO)) as receiver:
-        url = f"http://photos.invalid:{port_of(receiver)}/"
-        assert fetcher(resolve=rebinding).fetch(url) == PHOTO
-
-    assert next(turns) == 1, "resolved once, and the connection went to the checked address"
 
 
 def test_redirects_are_followed_up_to_a_limit() -> None:

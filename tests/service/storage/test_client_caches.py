@@ -1,17 +1,13 @@
 """Objects that jobs store for later jobs: they belong to their client, have a row, and expire."""
 
 from dataclasses import replace
-from io import BytesIO
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
 import sqlalchemy as sa
-from numpy.typing import NDArray
-from PIL import Image
 
-from pipeline.core.networks import FunctionSegmenter, Networks
+from pipeline.core.networks import Networks
 from service.catalogue.catalogue import Catalogue
 from service.database.clock import db_now
 from service.database.tables import stored_objects
@@ -19,11 +15,10 @@ from service.diagnostics.object_audit import audit_objects
 from service.settings import Settings
 from service.storage.buckets import open_buckets
 from service.storage.cache import client_caches
-from service.storage.objects import Bucket
-from service.storage.registry import ExpiredObject, ObjectRegistry
+from service.storage.registry import ExpiredObject
 from tests.support.caller import Caller
 from tests.support.databases import ON_SQLITE
-from tests.support.still_life import PALETTE, PRODUCTS, Darkener, by_colour, jpeg, still_life
+from tests.support.still_life import PALETTE, PRODUCTS, Darkener, by_colour
 from tests.support.worker import Bench, Worker
 
 DAY = 86_400.0
@@ -93,53 +88,6 @@ def small(catalogue: Catalogue) -> Catalogue:
     """The catalogue with shopify_product as a small PNG."""
     one = replace(catalogue.presets["shopify_product"], size=(256, 256), formats=("png",))
     return replace(catalogue, presets={**catalogue.presets, one.name: one})
-
-
-def test_a_chain_of_four_swaps_is_as_true_to_the_photo_as_one(
-    caller: Caller, settings: Settings, networks: Networks, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    submit = caller.http.app.state.submit
-    monkeypatch.setattr(caller.http.app.state, "submit", replace(submit, catalogue=small(submit.catalogue)))
-    shown: list[NDArray[np.uint8]] = []
-    looks: list[int] = []
-
-    @FunctionSegmenter
-    def counted(image: NDArray[np.uint8]) -> NDArray[np.float32]:
-        shown.append(image)
-        return networks.segmenter(image)
-
-    worker = Worker(caller.engine, settings.home, replace(networks, segmenter=counted))
-    cache_for = client_caches(settings, worker.renders, ObjectRegistry(caller.engine))
-    runner = replace(worker.runner, cache_for=cache_for)
-    photo = caller.upload(jpeg(still_life(240, 300)[0]))
-    source: dict[str, Any] = {"source_image_s3_key": photo}
-    renders: list[dict[str, Any]] = []
-    for number in range(4):
-        place = "shopify_product" if number in {1, 2} else "transparent_cutout"
-        scene = "podium" if number in {1, 2} else "white"
-        body = caller.body(scene_type=scene, output_preset=place, dominant_colors=[], source_image_s3_key=...)
-        job = caller.submit(body | source).json()["job_id"]
-        runner.run(job)
-        renders.append(caller.get(f"/v1/jobs/{job}").json()["render"])
-        looks.append(len(shown))
-        source = {"source_render_public_id": renders[-1]["public_id"]}
-
-    assert [one["report"]["provenance"]["cutout"] for one in renders] == ["computed"] + 3 * ["cached"]
-    assert looks == [looks[0]] * 4, "the looks of one cut-out"
-    assert renders[0]["sha256"] == renders[3]["sha256"]
-    assert renders[0]["report"]["fidelity"] == renders[3]["report"]["fidelity"]
-    assert renders[1]["report"]["fidelity"] == renders[2]["report"]["fidelity"]
-    second, third = (picture_of(worker.renders, caller, renders[number]) for number in (1, 2))
-    product = (second == third).all(axis=2)
-    assert product[100:160, 115:140].all(), "the product's own pixels"
-    assert not product[:40].all(), "two seeds, two backgrounds"
-
-
-def picture_of(objects: Bucket, caller: Caller, render: dict[str, Any]) -> NDArray[np.uint8]:
-    found = caller.jobs.render(render["public_id"], client_id=caller.client.id)
-    assert found is not None
-    with Image.open(BytesIO(objects.get(found.key, max_bytes=10_000_000))) as picture:
-        return np.asarray(picture.convert("RGB"))
 
 
 def test_a_brands_products_share_a_background_and_another_client_has_its_own(

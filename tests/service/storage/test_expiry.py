@@ -1,25 +1,37 @@
 """The expiry of photos and renders, and the objects that must stay. Each store on one of the databases."""
 
+import logging
+import os
 from dataclasses import replace
+from functools import partial
+from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
 import pytest
+import sqlalchemy as sa
 from litestar.testing import TestClient
+from pydantic import ValidationError
+from ulid import ULID
 
 from service.api.app import create_app
 from service.database.clock import db_now
+from service.database.engine import create_engine
 from service.database.tables import stored_objects
 from service.jobs.records import JobStatus, NewRender
 from service.settings import Settings
 from service.storage.buckets import open_buckets
+from service.storage.directory import DirectoryBucket
 from service.storage.expiry import DELETE_DELAY, build_expirer
-from service.storage.registry import SourceExpired
+from service.storage.objects import Bucket, StoreUnavailable
+from service.storage.orphans import OrphanSweep
+from service.storage.registry import BucketName, SourceExpired
+from service.storage.signing import UrlSigner
 from service.supervisor.processes import ChildProcess
 from tests.support.caller import Caller
 from tests.support.command_line import BACKDROP
-from tests.support.databases import migrated_engine
-from tests.support.polling import until
+from tests.support.databases import ON_SQLITE, migrated_engine
+from tests.support.polling import at_once, until
 from tests.support.shop import render
 from tests.support.warehouse import DAY, Warehouse
 
@@ -235,3 +247,167 @@ def test_the_sweep_process_deletes_expired_uploads_of_the_api(tmp_path: Path, va
     assert warehouse.known == {new}
     assert sweep.exit_status == 0
     engine.dispose()
+
+
+# Expiry during failures and in parallel
+
+
+def test_orders_that_race_with_the_expiry_have_their_photo_or_cost_nothing(engine: sa.Engine, tmp_path: Path) -> None:
+    warehouse = Warehouse(engine, *open_buckets(Settings(home=tmp_path)))
+    keys = [warehouse.photo(f"p{number}") for number in range(24)]
+    warehouse.pass_time(1.1)
+    accepted: list[str] = []
+    refused: list[str] = []
+
+    def order(mine: list[str]) -> None:
+        for key in mine:
+            try:
+                warehouse.shop.order(cost=1, source_key=key)
+                accepted.append(key)
+            except SourceExpired:
+                refused.append(key)
+
+    def expire() -> None:
+        while warehouse.registry.mark_expired_sources(older_than=DAY, limit=1):
+            pass
+
+    at_once(partial(order, keys[::2]), partial(order, keys[1::2]), expire)
+
+    warehouse.expirer.run_once()
+    assert sorted(accepted + refused) == sorted(keys)
+    assert [key for key in keys if warehouse.lies_in(warehouse.sources, key)] == sorted(accepted, key=keys.index)
+    assert warehouse.shop.balance == 1000 - len(accepted)
+
+
+class AwayStore(DirectoryBucket):
+    """A directory store that refuses to delete chosen objects."""
+
+    refused: frozenset[str] = frozenset()
+
+    def delete(self, key: str) -> None:
+        if key in self.refused:
+            raise StoreUnavailable("Permission denied")
+        super().delete(key)
+
+
+@ON_SQLITE
+def test_a_store_that_is_away_postpones_and_blocks_nothing_for_good(engine: sa.Engine, tmp_path: Path) -> None:
+    store = AwayStore(tmp_path / "sources", bucket="sources", signer=UrlSigner(b"k"), url_ttl=60)
+    warehouse = Warehouse(engine, store, store)
+    keys = [warehouse.photo(name) for name in "abc"]
+    warehouse.pass_time(1.1)
+
+    store.refused = frozenset(keys)
+    warehouse.expirer.run_once()
+    assert warehouse.known == set(keys)
+
+    store.refused = frozenset(keys[:1])  # one object that can never be deleted
+    for _ in keys:
+        warehouse.expirer.run_once()
+    assert warehouse.known == set(keys[:1])
+
+    store.refused = frozenset()
+    warehouse.expirer.run_once()
+    assert (warehouse.known, any(warehouse.lies_in(store, key) for key in keys)) == (set(), False)
+
+
+class FatalStore(DirectoryBucket):
+    """A directory store whose process is killed right after the second object is deleted."""
+
+    deleted = 0
+
+    def delete(self, key: str) -> None:
+        super().delete(key)
+        self.deleted += 1
+        if self.deleted == 2:
+            os._exit(9)
+
+
+def expire_and_die(url: str, root: Path) -> None:
+    store = FatalStore(root, bucket="sources", signer=UrlSigner(b"k"), url_ttl=60)
+    Warehouse(create_engine(url), store, store).expirer.run_once()
+
+
+@ON_SQLITE
+def test_the_next_expiry_repairs_one_that_was_killed_between_object_and_row(
+    engine: sa.Engine, migrated_url: str, tmp_path: Path
+) -> None:
+    warehouse = Warehouse(engine, *open_buckets(Settings(home=tmp_path)))
+    keys = {warehouse.photo(name) for name in "abcd"}
+    warehouse.pass_time(1.1)
+    url = Settings(database_url=migrated_url).sqlalchemy_url
+    process = get_context("spawn").Process(target=expire_and_die, args=[url, tmp_path / "objects" / "sources"])
+    process.start()
+    process.join()
+    left = {key for key in keys if warehouse.lies_in(warehouse.sources, key)}
+    assert (process.exitcode, len(left), len(warehouse.known)) == (9, 2, 3)
+
+    warehouse.expirer.run_once()
+
+    assert warehouse.known == set()
+    assert not any(warehouse.lies_in(warehouse.sources, key) for key in keys)
+
+
+def test_simultaneous_expiries_do_the_work_once(warehouse: Warehouse, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("service.storage.expiry._BATCH", 5)  # several in a look
+    for number in range(12):
+        warehouse.delivered(warehouse.photo(f"p{number}"))
+    warehouse.pass_time(1.1)
+
+    at_once(*[warehouse.expirer.run_once] * 4)
+
+    assert (warehouse.known, warehouse.rows("renders"), warehouse.rows("jobs")) == (set(), 0, 12)
+
+
+# Old objects without a row are deleted, and nothing else. Each store on one of the databases
+
+
+def test_an_object_without_a_row_is_deleted_and_one_with_a_row_stays(
+    warehouse: Warehouse, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO, "service.storage.orphans")
+    client, stranger = warehouse.shop.client.id, ULID()
+    photo = warehouse.photo()
+    _, made = warehouse.delivered(photo)
+    orphans = [f"renders/{client}/{ULID()}-1.jpg", f"masks/{client}/{ULID()}.png", f"cutouts/{client}/0/1"]
+    kept = [f"renders/{stranger}/{ULID()}-1.jpg", "renders/mine.jpg", "reports/2026.csv"]
+    for key in orphans + kept:
+        warehouse.renders.put(key, b"left", "image/jpeg")
+    warehouse.sources.put(f"uploads/{client}/left.jpg", b"left", "image/jpeg")
+    sweep = OrphanSweep(warehouse.engine, (warehouse.sources, warehouse.renders), age=-2.0)  # all is old
+
+    buckets: dict[BucketName, Bucket] = {"sources": warehouse.sources}
+    buckets |= dict.fromkeys(("renders", "masks", "cutouts"), warehouse.renders)
+    replace(warehouse.expirer, orphans=sweep, buckets=buckets).run_once()
+
+    assert [warehouse.lies_in(warehouse.renders, key) for key in orphans] == [False] * 3
+    assert not warehouse.lies_in(warehouse.sources, f"uploads/{client}/left.jpg")
+    assert all(warehouse.lies_in(warehouse.renders, key) for key in (made.key, *kept))
+    assert warehouse.lies_in(warehouse.sources, photo)
+    assert warehouse.known == {photo, made.key}
+    assert orphans[0] in caplog.text  # it reports the deleted objects
+    assert f"kept: {stranger}" in caplog.text
+
+
+@ON_SQLITE
+def test_recent_objects_stay_a_look_is_bounded_and_the_next_continues(
+    warehouse: Warehouse, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("service.storage.orphans._LOOK", 2)
+    for _ in range(5):
+        warehouse.renders.put(f"renders/{warehouse.shop.client.id}/{ULID()}-1.jpg", b"left", "image/jpeg")
+    assert OrphanSweep(warehouse.engine, (warehouse.renders,), age=DAY).run_once() == 0
+    sweep = OrphanSweep(warehouse.engine, (warehouse.renders,), age=-2.0)
+
+    assert [sweep.run_once() for _ in range(4)] == [2, 2, 1, 0]
+
+
+@pytest.mark.parametrize(("days", "age"), [("30", 30 * DAY), ("0", None)])
+def test_the_setting_sets_the_age(tmp_path: Path, days: str, age: float | None) -> None:
+    orphans = build_expirer(Settings(home=tmp_path, orphan_days=float(days))).orphans
+    assert (orphans and orphans.age) == age
+
+
+def test_half_a_day_is_refused_with_a_remedy(tmp_path: Path) -> None:
+    with pytest.raises(ValidationError, match=r"0\.5 is less than a day.*Use 1 or more, or 0"):
+        Settings(home=tmp_path, orphan_days=0.5)

@@ -1,10 +1,13 @@
 """One contract for both object stores: a directory, and a real S3 server that checks signatures."""
 
+import io
+import os
 import signal
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from functools import partial
+from multiprocessing import get_context
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -12,6 +15,7 @@ from urllib.parse import parse_qs, urlsplit
 
 import httpx
 import pytest
+from PIL import Image
 
 from service.settings import Settings
 from service.storage.buckets import open_buckets
@@ -19,6 +23,7 @@ from service.storage.directory import DirectoryBucket
 from service.storage.objects import Bucket, ObjectNotFound, ObjectTooLarge, StoreUnavailable
 from service.storage.s3 import S3Bucket
 from service.storage.signing import UrlSigner
+from service.storage.thumbnail import SIDE, thumbnail
 
 
 def test_a_bucket_stores_replaces_lists_and_deletes_objects(objects: Bucket) -> None:
@@ -201,3 +206,61 @@ def test_a_signed_url_fits_one_method_one_path_and_one_time() -> None:
     assert not UrlSigner(b"other").allows("GET", path, expires, signature)
     past = int(time.time()) - 1
     assert not signer.allows("GET", path, past, signer._signature("GET", path, past))
+
+
+# The directory store
+
+
+def test_a_killed_writer_leaves_no_object_and_its_temporary_file_goes_after_an_hour(tmp_path: Path) -> None:
+    process = get_context("spawn").Process(target=write_half, args=[tmp_path])
+    process.start()
+    process.join()
+    bucket = DirectoryBucket(tmp_path, bucket="b", signer=UrlSigner(b"k"), url_ttl=60)
+    bucket.put("whole.jpg", b"whole", "image/jpeg")
+    (left,) = (tmp_path / ".unfinished").iterdir()
+    assert (process.exitcode, [key for key, _ in bucket.entries()]) == (9, ["whole.jpg"])
+
+    bucket.remove_partial_writes()
+    assert left.exists(), "its writer may be busy"
+    os.utime(left, (time.time() - 4000,) * 2)
+    bucket.remove_partial_writes()
+
+    assert (left.exists(), bucket.get("whole.jpg", max_bytes=9)) == (False, b"whole")
+
+
+def write_half(root: Path) -> None:
+    """Be killed when the bytes are written and not in place yet."""
+    fsync: Callable[[int], None] = lambda _: os._exit(9)  # noqa: E731  # one line for one line
+    os.fsync = fsync  # type: ignore[assignment]  # the last step before the rename
+    DirectoryBucket(root, bucket="b", signer=UrlSigner(b"k"), url_ttl=60).put("a.jpg", b"whole", "image/jpeg")
+
+
+# Small pictures of renders
+
+
+def encoded(kind: str, mode: str, size: tuple[int, int]) -> bytes:
+    written = io.BytesIO()
+    colour = (200, 40, 40, 0) if mode == "RGBA" else (200, 40, 40)
+    Image.new(mode, size, colour).save(written, kind)
+    return written.getvalue()
+
+
+@pytest.mark.parametrize("kind", ["JPEG", "PNG", "WEBP", "AVIF"])
+def test_each_delivered_format_is_scaled_with_its_shape_and_colour(kind: str) -> None:
+    small = Image.open(io.BytesIO(thumbnail(encoded(kind, "RGB", (1080, 1350)))))
+
+    assert (small.format, small.mode, small.size) == ("WEBP", "RGB", (384, SIDE))
+    pixel = small.getpixel((200, 200))
+    assert isinstance(pixel, tuple)
+    assert all(abs(found - asked) <= 6 for found, asked in zip(pixel, (200, 40, 40), strict=True))
+
+
+def test_transparency_is_kept_and_a_small_picture_keeps_its_size() -> None:
+    small = Image.open(io.BytesIO(thumbnail(encoded("PNG", "RGBA", (60, 40)))))
+
+    assert (small.mode, small.size, small.getchannel("A").getextrema()) == ("RGBA", (60, 40), (0, 0))
+
+
+def test_a_file_that_is_no_picture_is_refused() -> None:
+    with pytest.raises(OSError, match="cannot identify"):
+        thumbnail(b"picture")

@@ -31,9 +31,12 @@ def compiled() -> None:
     compile_kernels(Settings(), print)
 
 
-#: Scenes painted with the networks. The fast lane paints the podium alone, the gate all scenes.
+#: Scenes painted with the networks. The fast lane paints the podium alone, the gate one of each kind.
 REAL = {"podium", *PAINTED}
-ASKED = [pytest.param(name, marks=[] if name == "podium" else pytest.mark.gate) for name in SCENES]
+ASKED = [
+    pytest.param(name, marks=[] if name == "podium" else pytest.mark.gate if name in REAL else pytest.mark.nightly)
+    for name in SCENES
+]
 
 
 @pytest.mark.parametrize("scene", ASKED)

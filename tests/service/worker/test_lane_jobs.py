@@ -124,7 +124,7 @@ ASKED: tuple[dict[str, Any], ...] = (
 )
 
 
-@pytest.mark.gate  # 5 CPU-seconds: torch and four swaps
+@pytest.mark.nightly  # models/test_batches.py has the batch, worker/test_in_flight.py the jobs
 def test_a_batch_of_four_with_a_cancelled_and_a_failed_one_gives_the_others_their_own_pictures(
     engine: sa.Engine, tmp_path: Path, tiny: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -16,7 +16,7 @@ from PIL import Image, ImageDraw
 from prometheus_client import CollectorRegistry
 
 from pipeline.core.errors import ModelFailed, OutOfMemory, PaintingWithheld
-from pipeline.core.networks import Networks, PaintRequest
+from pipeline.core.networks import PaintRequest
 from pipeline.core.order import Acceptance, Ground, Placement, SwapOrder
 from pipeline.core.spec import Limits
 from pipeline.photo.decode import decode
@@ -36,7 +36,7 @@ from service.telemetry.metrics import RunMetrics
 from service.worker.observation import RunObserver
 from tests.support.still_life import PHOTO, Darkener
 from tests.support.still_life import networks as stand_ins
-from tests.support.worker import BOTTLE, ON_WHITE, Worker, raising, small
+from tests.support.worker import BOTTLE, ON_WHITE, Worker, raising
 
 
 def test_a_good_photo_ends_in_a_render_whose_bytes_are_stored_and_measured(worker: Worker) -> None:
@@ -83,18 +83,6 @@ def test_a_worker_fetches_the_picture_behind_the_product_and_the_photo_of_an_ear
     gone = worker.order(ground=Ground(background="image", background_image=key))
     worker.runner.run(gone.job_id)
     assert worker.end(gone) == (JobStatus.FAILURE, "source_gone")
-
-
-@pytest.mark.gate  # by the real networks; by stand-ins it is in the fast lane: `test_swap.py`
-def test_the_same_seed_and_spec_give_the_same_bytes(engine: sa.Engine, tmp_path: Path, networks: Networks) -> None:
-    worker = Worker(engine, tmp_path, networks)
-    hashes = []
-    for _ in range(2):
-        accepted = worker.order()
-        worker.runner.run(accepted.job_id)
-        hashes.append(worker.shop.render(accepted).sha256)
-
-    assert hashes[0] == hashes[1]
 
 
 def test_a_picture_that_keeps_its_limits_is_paid_and_one_that_misses_them_is_refunded_with_a_preview(
@@ -314,35 +302,6 @@ def test_a_render_has_its_row_before_its_object_can_exist(worker: Worker, engine
     worker.runner.run(worker.order(**ON_WHITE).job_id)
 
     assert store.known == [True]
-
-
-@pytest.mark.gate  # 2 CPU-seconds: two swaps
-def test_a_job_runs_by_the_catalogue_under_which_it_was_accepted(worker: Worker) -> None:
-    whole = worker.runner.catalogue
-    accepted_under = small(whole, 240, 126)
-    worker.runner = replace(worker.runner, catalogue=accepted_under)
-    jobs_of_one_spec = [worker.order() for _ in range(3)]
-    named = jobs_of_one_spec[2]
-    with worker.shop.engine.begin() as connection:  # as written by a release that stored only names
-        row = jobs.c.id == named.job_id
-        spec = connection.execute(sa.select(jobs.c.spec).where(row)).scalar_one()
-        spec = {name: value for name, value in spec.items() if name != "records"}
-        connection.execute(jobs.update().where(row).values(spec=spec))
-
-    later = small(whole, 64, 64)
-    without = {name: scene for name, scene in later.scenes.items() if name != "podium"}
-    renders = []
-    for accepted, catalogue in zip(
-        jobs_of_one_spec, [accepted_under, replace(later, scenes=without), accepted_under], strict=True
-    ):
-        worker.runner = replace(worker.runner, catalogue=catalogue)
-        worker.runner.run(accepted.job_id)
-        assert worker.end(accepted) == ("SUCCESS", None)
-        made = worker.shop.render(accepted)
-        renders.append((made.width, made.height, made.sha256))
-
-    assert renders[0][:2] == (240, 126)
-    assert renders == 3 * renders[:1]
 
 
 def test_a_database_outage_while_a_last_attempt_is_counted_is_waited_out(worker: Worker, engine: sa.Engine) -> None:
