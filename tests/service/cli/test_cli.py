@@ -4,6 +4,8 @@ import json
 import os
 import re
 import stat
+import subprocess
+import sys
 from dataclasses import replace
 from importlib.resources import files
 from pathlib import Path
@@ -19,13 +21,16 @@ from service.accounts.clients import Accounts
 from service.cli.main import main
 from service.database.encryption import open_cipher
 from service.database.engine import create_engine
+from service.database.tables import clients
 from service.jobs.worker_registry import WorkerHeartbeat, WorkerRegistry, sweep_heartbeat
 from service.settings import Settings
 from tests.models.onnx_graphs import mean_of_channels
-from tests.support import still_life, worker
+from tests.support import shoot, still_life, worker
 from tests.support.command_line import migrated_home, run
-from tests.support.databases import new_database
+from tests.support.databases import migrated_engine, new_database
+from tests.support.shop import Shop, render
 from tests.support.still_life import two_products
+from tests.support.storm.worker import lean_networks
 from tests.support.worker import BOTTLE as SMALL_BOTTLE
 
 BOTTLE = str(files("service") / "sample" / "bottle.jpg")
@@ -314,6 +319,13 @@ def _loaded(networks: Networks, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("service.worker.local.open_networks", lambda settings: networks)
 
 
+@pytest.fixture
+def lean(monkeypatch: pytest.MonkeyPatch) -> bytes:
+    """Give commands networks that cost nothing, and return a photo for them."""
+    monkeypatch.setattr("service.worker.local.open_networks", lean_networks)
+    return shoot.photo()
+
+
 @pytest.mark.gate
 @pytest.mark.usefixtures("loaded")
 def test_a_local_swap_writes_the_picture_in_the_format_of_its_suffix_and_its_report(tmp_path: Path) -> None:
@@ -347,10 +359,11 @@ def test_a_local_swap_writes_the_picture_in_the_format_of_its_suffix_and_its_rep
     assert (assigned["table"], "props" in assigned) == ("#cfe3d4", False)
 
 
-@pytest.mark.usefixtures("loaded")
-def test_a_local_swap_that_misses_its_limits_fails_and_writes_only_its_report_and_a_preview(tmp_path: Path) -> None:
-    photo, output = tmp_path / "bottle.jpg", tmp_path / "out.jpg"
-    photo.write_bytes(worker.BOTTLE)
+def test_a_local_swap_that_misses_its_limits_fails_and_writes_only_its_report_and_a_preview(
+    tmp_path: Path, lean: bytes
+) -> None:
+    photo, output = tmp_path / "jar.png", tmp_path / "out.jpg"
+    photo.write_bytes(lean)
     asked = ("swap", str(photo), "--scene", "white", "--mood", "calm", "--preset", "open_graph", "--quiet")
 
     result = run(*asked, "--accept", '{"set": "standard", "enlargement": 0.01}', "-o", str(output))
@@ -365,10 +378,9 @@ def test_a_local_swap_that_misses_its_limits_fails_and_writes_only_its_report_an
     assert [one["limit"] for one in missed] == ["enlargement"]
 
 
-@pytest.mark.usefixtures("loaded")
-def test_a_local_swap_takes_the_file_behind_the_product_and_names_a_missing_one(tmp_path: Path) -> None:
-    photo, behind, output = (tmp_path / name for name in ("bottle.jpg", "behind.jpg", "out.jpg"))
-    photo.write_bytes(worker.BOTTLE)
+def test_a_local_swap_takes_the_file_behind_the_product_and_names_a_missing_one(tmp_path: Path, lean: bytes) -> None:
+    photo, behind, output = (tmp_path / name for name in ("jar.png", "behind.jpg", "out.jpg"))
+    photo.write_bytes(lean)
     asked = ("swap", str(photo), "--scene", "podium", "--mood", "calm", "--preset", "open_graph", "--quiet")
 
     missing = run(*asked, "--background", "image", "--background-image", str(behind), "-o", str(output))
@@ -455,3 +467,86 @@ def test_a_mask_and_its_preview_are_written_only_as_png(tmp_path: Path) -> None:
         assert f"{option}: 'cut.jpg' is a name for jpeg" in result.output
         assert "'cut.png'" in result.output
         assert list(tmp_path.iterdir()) == []
+
+
+# `backdrop ledger check`
+
+
+def check(home: Path, *options: str) -> tuple[int, str]:
+    result = CliRunner().invoke(main, ["ledger", "check", "--home", str(home), *options])
+    return result.exit_code, result.output
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> Path:
+    engine = migrated_engine(Settings(home=tmp_path))
+    shop = Shop(engine)
+    shop.order()
+    shop.jobs.succeed(shop.claim(shop.order()), render())
+    engine.dispose()
+    return tmp_path
+
+
+def test_the_command_prints_the_counts_of_a_sound_ledger(home: Path) -> None:
+    status, output = check(home)
+    assert status == 0
+    assert "2  jobs\n" in output
+    assert "No problems found." in output
+
+    status, output = check(home, "--json")
+    report = json.loads(output)
+    assert (status, report["ok"], report["findings"], report["counts"]["credits debited"]) == (0, True, [], 4)
+
+
+def test_the_command_names_the_faults_and_exits_with_1(home: Path) -> None:
+    engine = create_engine(Settings(home=home).sqlalchemy_url)
+    with engine.begin() as connection:
+        connection.execute(clients.update().values(balance=clients.c.balance + 1))
+    engine.dispose()
+
+    status, output = check(home, "--objects")
+    assert status == 1
+    assert "balance_is_the_ledgers_sum: client_id " in output
+    assert "render_has_its_bytes: public_id " in output
+    assert "2 problems found." in output
+
+    status, output = check(home, "--json")
+    (finding,) = json.loads(output)["findings"]
+    assert (status, finding["rule"], finding["balance"], finding["ledger"]) == (1, "balance_is_the_ledgers_sum", 7, 6)
+
+
+# Imports of a process
+
+
+HEAVY = ("torch", "diffusers", "transformers", "rembg", "onnxruntime", "numba")
+HELP = "from service.cli.main import main\ntry: main(['--help'])\nexcept SystemExit: pass"
+
+
+@pytest.mark.system
+@pytest.mark.parametrize(("program", "also"), [("import service.api.app", ()), (HELP, ("litestar", "sqlalchemy"))])
+def test_a_fresh_interpreter_loads_no_network_for_the_api_or_for_help(program: str, also: tuple[str, ...]) -> None:
+    program += f"\nimport sys; print([name for name in {HEAVY + also!r} if name in sys.modules])"
+
+    loaded = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+
+    assert loaded.stdout.strip().endswith("[]")
+
+
+@pytest.mark.system
+@pytest.mark.nightly  # the test above has the imports; here numba loads too
+def test_the_api_assigns_colours_to_surfaces_without_the_kernels() -> None:
+    program = """
+import service.api.app, sys
+from pipeline.core.spec import Spec
+from pipeline.scene.surfaces import painted
+from service.catalogue.catalogue import load_catalogue
+catalogue = load_catalogue()
+scene, mood, preset = catalogue.scene("neon"), catalogue.mood("calm"), catalogue.preset("shopify_product")
+spec = Spec(scene, mood, ("#12122a", "#ff3d81"), preset, 0)
+without = painted(spec)
+assert "numba" not in sys.modules
+import numba
+assert painted(spec) == without
+"""
+
+    subprocess.run([sys.executable, "-c", program], check=True)

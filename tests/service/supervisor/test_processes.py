@@ -9,9 +9,14 @@ from typing import Any
 
 import pytest
 
+from service.settings import Settings
+from service.supervisor import limited
+from service.supervisor.limited import HostBusy, TooMuchWork, apart
 from service.supervisor.processes import supervise
 from service.supervisor.stopping import StopRequest
+from service.supervisor.up import CannotStart, _open_home, _wait_until_ready
 from tests.support.polling import until
+from tests.support.storm.servers import free_port
 
 
 def program(tmp_path: Path, body: str) -> list[str]:
@@ -104,3 +109,53 @@ def test_a_signal_that_interrupts_the_holder_of_the_events_lock_stops_the_proces
     assert not thread.is_alive(), "the handler waits for a lock that its own thread holds"
     assert request.wait(300)
     assert request.reason == "SIGTERM"
+
+
+# Work in a process with limits
+
+
+ROOM: dict[str, Any] = {"seconds": 1, "memory": 1 << 30}
+
+
+def test_the_work_has_limits_and_the_kernel_ends_it_before_others() -> None:
+    seen = b"__import__('json').dumps([__import__('resource').getrlimit(one) for one in (0, 9)] + "
+    seen += b"[int(open('/proc/self/oom_score_adj').read()), __import__('os').nice(0)]).encode()"
+    assert apart("builtins:eval", seen, nice=3, **ROOM) == b"[[1, 2], [1073741824, 1073741824], 1000, 3]"
+
+
+@pytest.mark.parametrize("work", [b"while True: pass", b"bytearray(2 << 30)", b"raise ValueError"])
+def test_work_that_takes_too_much_is_refused_whatever_the_host_does(work: bytes) -> None:
+    with pytest.raises(TooMuchWork, match="builtins:exec: status"):
+        apart("builtins:exec", work, **ROOM)
+
+
+def test_work_that_the_host_stops_may_be_tried_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(HostBusy):
+        apart("builtins:exec", b"import os; os.kill(os.getpid(), 9)", **ROOM)
+    monkeypatch.setattr(limited, "_WAIT", 0.1)
+    with pytest.raises(HostBusy, match=r"over 0\.1 s"):
+        apart("builtins:exec", b"import time; time.sleep(60)", **ROOM)
+
+
+# Waiting for the processes of `backdrop up`; for the whole see tests/system/test_up.py
+
+
+def test_an_api_that_takes_no_request_is_reported_at_the_timeout(tmp_path: Path, valkey_url: str) -> None:
+    settings = Settings(home=tmp_path, queue_url=valkey_url)
+
+    with pytest.raises(CannotStart, match="Not ready after 1 s"):
+        _wait_until_ready(settings, f"http://127.0.0.1:{free_port()}", [], threading.Event(), timeout=1.0)
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "warned"), [(0o755, 0o700, False), (0o700, 0o700, False), (0o1777, 0o1777, True)]
+)
+def test_an_open_home_is_made_private_and_a_shared_folder_left_with_a_warning(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, before: int, after: int, warned: bool
+) -> None:
+    tmp_path.chmod(before)
+
+    _open_home(tmp_path)
+
+    assert tmp_path.stat().st_mode & 0o7777 == after
+    assert ("open to other users" in caplog.text) == warned
