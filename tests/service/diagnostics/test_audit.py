@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
 import pytest
 import sqlalchemy as sa
@@ -55,9 +56,10 @@ class Books:
     def broken(self, *statements: str | sa.Executable) -> Iterator[sa.Connection]:
         with self.engine.connect() as connection:  # without a commit
             for one in statements:
-                text = sa.text(one) if isinstance(one, str) else None
-                ids = {name: value for name, value in self.ids.items() if f":{name}" in str(text)}
-                assert connection.execute(one if text is None else text, ids).rowcount >= 1
+                statement: Any = sa.text(one) if isinstance(one, str) else one
+                text = one if isinstance(one, str) else ""
+                ids = {name: value for name, value in self.ids.items() if f":{name}" in text}
+                assert connection.execute(statement, ids).rowcount >= 1
             yield connection
 
 
