@@ -124,18 +124,17 @@ def swap(
 ) -> SwapResult:
     """Swap the background of a product photo.
 
-    `data` is the photo's file. `clock` returns seconds, as time.perf_counter does, for the report's timings.
-    `progress` is called as each stage starts and with each step of the generator. It may raise, to stop the swap.
-    `control` limits what is done for the asked colours. `shared` keeps the background for further pictures.
-    `credentials` sign the file. `xmp`: whether its XMP packet has the mark.
-    `cache` contains results of earlier swaps, and gets this swap's.
-    `mask` is the product's mask. With it the networks look for the product only where `spec.subject` is outside it.
-    `files` has the bytes of the further files that the spec names, by the name that it has for each.
-    `earlier_mask` is the mask of the product of `spec.earlier`.
-    `spec.preview` gives a small picture with letters, `spec.sandbox` enlarges that. `secret` decides their place.
-    `on_composite` gets the placed product and the H×W×3 sRGB picture before it is encoded. It must not change them.
-    `on_layout` gets the scene's layout earlier, if there is a scene. `artwork` has `spec.lettering`'s fonts and logos.
-    `payload` is for the watermark of a generated background. Raises PipelineError, and no other error of its own.
+    `data` is the photo's file. `clock` returns seconds, as time.perf_counter does, for the report's timings. `progress`
+    is called as each stage starts and with each step of the generator. It may raise, to stop the swap. `control` limits
+    what is done for the asked colours. `shared` keeps the background for further pictures. `credentials` sign the file.
+    `xmp`: whether its XMP packet has the mark. `cache` contains results of earlier swaps, and gets this swap's. `mask`
+    is the product's mask. With it the networks look for the product only where `spec.subject` is outside it. `files`
+    has the bytes of the further files that the spec names, by the name that it has for each. `earlier_mask` is the mask
+    of the product of `spec.earlier`. `spec.preview` gives a small picture with letters, `spec.sandbox` enlarges that.
+    `secret` decides their place. `on_composite` gets the placed product and the H×W×3 sRGB picture before it is
+    encoded. It must not change them. `on_layout` gets the scene's layout earlier, if there is a scene. `artwork` has
+    `spec.lettering`'s fonts and logos. `payload` is for the watermark of a generated background. Raises PipelineError,
+    and no other error of its own.
     """
     stages = Stages(STAGES, progress, clock)
     with stages("decode"):
@@ -156,9 +155,8 @@ def swap(
         (place, laid), light = together(placed_product, lambda: light_for(asked, photo, cutout))
     if light is not None:  # so nothing reads the photo's pixels from here on: of a large one, they take 120 MB
         photo = replace(photo, rgb=photo.rgb[:0].copy())
-    spec = place.spec
-    mark = mark_of(spec, photo, own)
-    spec = replace(spec, preset=replace(spec.preset, digital_source_type=mark if xmp else None))
+    mark = mark_of(place.spec, photo, own)
+    spec = replace(place.spec, preset=replace(place.spec.preset, digital_source_type=mark if xmp else None))
     shown = preview_size(width, height) if preview else (width, height)
     with stages("background"):
         source = make_background(

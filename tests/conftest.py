@@ -2,7 +2,7 @@
 
 import gc
 import sys
-from collections import Counter
+from collections import defaultdict
 from collections.abc import Generator
 from pathlib import Path
 from typing import Any
@@ -82,7 +82,7 @@ def pytest_itemcollected(item: pytest.Item) -> None:
 @pytest.hookimpl(trylast=True)  # after pytest has grouped tests that share a fixture: a file's own order stays
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Deal the slowest first: started last, they would keep one process busy when the others are done."""
-    seconds = Counter[str]()
+    seconds = defaultdict[str, float](float)
     for line in DURATIONS.read_text().splitlines():
         took, _, file = line.partition(" ")
         seconds[_dealt_as(file)] += float(took)
@@ -93,11 +93,12 @@ def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> Non
     """Write the durations of this run's files."""
     if not config.getoption("record_durations"):
         return
-    seconds = Counter[str]()
+    seconds = defaultdict[str, float](float)
     for report in (one for reports in terminalreporter.stats.values() for one in reports):
         if isinstance(report, pytest.TestReport):
             seconds[report.nodeid.partition("::")[0].removeprefix("tests/")] += report.duration
-    slow = [f"{took:.0f} {file}\n" for file, took in seconds.most_common() if took >= SLOW]
+    slowest = sorted(seconds.items(), key=lambda of_file: -of_file[1])
+    slow = [f"{took:.0f} {file}\n" for file, took in slowest if took >= SLOW]
     DURATIONS.write_text("".join(slow))
 
 
