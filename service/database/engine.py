@@ -2,10 +2,12 @@
 
 import json
 import threading
+import time
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from sqlite3 import Connection as SqliteConnection
+from sqlite3 import OperationalError as SqliteError
 from typing import Any
 
 import msgspec
@@ -102,7 +104,14 @@ def _report_lost_connection(context: sa.engine.ExceptionContext) -> None:
 
 def _prepare_sqlite(connection: SqliteConnection, _record: Any) -> None:
     connection.isolation_level = None  # the driver must not open transactions of its own
-    connection.execute("PRAGMA journal_mode=WAL")
+    for left in range(50, -1, -1):
+        try:
+            connection.execute("PRAGMA journal_mode=WAL")
+            break
+        except SqliteError:  # of a new file: another connection changes the mode now, and SQLite does not wait for it
+            if not left:
+                raise
+            time.sleep(0.1)
     # FULL: credits survive a power cut. With WAL this costs one fsync a commit.
     connection.execute("PRAGMA synchronous=FULL")
     connection.execute("PRAGMA foreign_keys=ON")

@@ -18,7 +18,7 @@ from tests.support.databases import ON_SQLITE
 #: Small tables, which a look may read whole.
 SMALL = {"brands", "mended_masks"}
 INDEXES = {
-    *("stored_by_age", "attempts_pictures", "doomed_objects", "photos_by_bytes", "renders_by_age", "previews_by_age"),
+    *("stored_by_age", "attempts_pictures", "doomed_objects", "renders_by_age", "previews_by_age"),
     *("unfinished_jobs", "unfinished_turns_by_kind", "jobs_of_photo", "taken_idempotency_keys"),
     *("ended_deliveries", "waiting_deliveries"),
 }
