@@ -94,6 +94,7 @@ def test_a_killed_run_resumes_and_its_page_has_every_row(tmp_path: Path) -> None
     assert {name: row["how"] for name, row in json.loads(line)["rows"].items()} == {n: r.how for n, r in rows.items()}
 
 
+@pytest.mark.nightly  # of a benchmark; it starts processes with torch
 def test_a_step_that_fails_or_is_killed_is_a_row_and_the_others_run(tmp_path: Path) -> None:
     settings = Settings(home=tmp_path, device="cpu")
 
