@@ -5,7 +5,6 @@ import json
 import re
 import shlex
 import subprocess
-import xml.etree.ElementTree as ET
 from collections.abc import Iterable
 from dataclasses import asdict, replace
 from pathlib import Path
@@ -31,7 +30,7 @@ from benchmarks.figures import (
     rounded,
     save,
 )
-from scripts.docs.figures import PLOTS, SECTIONS, page, plots, value_of
+from scripts.docs.figures import SECTIONS, page, value_of
 from service.cli.main import main
 from tests.test_documents import DOCUMENTS, text_of
 
@@ -221,16 +220,6 @@ def test_the_page_has_each_figure() -> None:
         assert figure.date in row
         assert figure.by_hand == (", by hand<" in row)
     assert HELD_OUT in written
-
-
-def test_the_plots_of_the_page_are_drawn(tmp_path: Path) -> None:
-    plots(tmp_path / "plots")
-
-    written = page()
-    for name in PLOTS:
-        assert f"(plots/{name}.svg)" in written
-        assert ET.parse(tmp_path / "plots" / f"{name}.svg").getroot().tag.endswith("svg")
-    assert len(list((tmp_path / "plots").iterdir())) == len(PLOTS)
 
 
 def agrees(text: str, value: float) -> bool:

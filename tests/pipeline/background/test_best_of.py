@@ -213,11 +213,3 @@ def test_the_products_effect_on_its_scene_is_judged_and_corrected() -> None:
         asked, Darkener(), context=Square(200, product=effects), control=replace(control, transfer=False)
     )
     assert misses(without)[0] > judged + 4
-
-
-def test_the_light_comes_from_the_given_side_and_nothing_else_changes() -> None:
-    asked = spec("podium", palette=ASKED)
-    free, left, right = (compose(asked, 160, 160, 0.6, light_side=side) for side in (None, -0.2, 1.0))
-    assert left.light_side < 0 < right.light_side
-    assert free.light_side == (left if free.light_side < 0 else right).light_side
-    assert left.parts == right.parts

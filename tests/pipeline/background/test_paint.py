@@ -1,6 +1,5 @@
 import re
 from dataclasses import replace
-from typing import Literal
 
 import numpy as np
 import pytest
@@ -14,7 +13,7 @@ from pipeline.light.first_light import first_light
 from pipeline.scene.composition import compose
 from service.catalogue.catalogue import load_catalogue
 from tests.pipeline.scene.test_layout import KINDS
-from tests.support.still_life import Darkener, preset, spec
+from tests.support.still_life import Darkener, spec
 
 
 @pytest.mark.parametrize("kind", [kind for kind in KINDS if kind not in ("neon", "bokeh")])
@@ -116,15 +115,6 @@ def test_an_answer_that_is_no_light_is_the_models_failure(answer: np.ndarray) ->
     asked = spec()
     with pytest.raises(ModelFailed):
         paint_background(asked, compose(asked, 200, 200), 200, 200, Broken(), lambda done: None)
-
-
-@pytest.mark.parametrize("size", [(240, 240), (320, 180), (180, 320)])
-@pytest.mark.parametrize("paints", ["light", "picture"])
-def test_the_background_has_the_asked_size(size: tuple[int, int], paints: Literal["light", "picture"]) -> None:
-    asked = spec("window", place=preset(size))
-    picture = paint_background(asked, compose(asked, *size), *size, Darkener(paints), lambda done: None)
-    assert picture.shape == (size[1], size[0], 3)
-    assert picture.dtype == np.float32
 
 
 def test_the_prompt_contains_scene_mood_colours_and_the_brands_words() -> None:

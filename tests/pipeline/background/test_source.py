@@ -3,7 +3,6 @@
 from dataclasses import replace
 
 import numpy as np
-import pytest
 
 from pipeline.background.shared import SharedBackgrounds
 from pipeline.background.source import Background, make_background
@@ -31,37 +30,6 @@ def made(asked: Spec, *, cut: bool = False, shared: SharedBackgrounds | None = N
     return make_background(
         asked, photo(rgb), cutout, place, placed, networks(), lambda done: None, control=control, shared=shared
     )
-
-
-def test_a_transparent_picture_has_no_ground() -> None:
-    found = made(spec(place=preset((SIDE, SIDE), "transparent")))
-    assert found.picture is None
-    assert found.with_effects() is None
-    assert not found.is_scene
-
-
-@pytest.mark.parametrize(("shadow", "cut"), [(True, False), (False, False), (True, True)])
-def test_white_is_shadowed_where_the_preset_allows_it_and_the_foot_is_seen(shadow: bool, cut: bool) -> None:
-    place = replace(preset((SIDE, SIDE), "white"), shadow=shadow)
-    found = made(spec(place=place), cut=cut)
-    assert found.picture is not None
-    assert (found.picture == 1).all()
-    shown = found.with_effects()
-    assert shown is not None
-    assert (shown.min() < 1) == (shadow and not cut)
-    assert (found.tried, found.is_scene) == ([], False)
-
-
-def test_a_scene_is_darker_where_the_product_blocks_its_light() -> None:
-    found = made(spec("sweep", place=preset((SIDE, SIDE))))
-    shown = found.with_effects()
-    assert shown is not None
-    _, alpha = still_life(SIDE, SIDE)
-    rows, columns = np.nonzero(alpha > 0.5)
-    foot = shown[rows.max() + 1 : rows.max() + 3]
-    beneath, beside = foot[:, columns.min() : columns.max() + 1], (foot[:, :8], foot[:, -8:])
-    assert beneath.mean() < 0.9 * min(side.mean() for side in beside)
-    assert (len(found.tried), found.seed, found.cache_status, found.is_scene) == (1, 1, "computed", True)
 
 
 def test_pictures_that_differ_only_in_their_file_share_a_background_of_the_same_bytes() -> None:

@@ -113,12 +113,6 @@ def test_the_photos_own_mark_is_decoded(form: str) -> None:
     assert decode(marked(form, "trainedAlgorithmicMedia"), LIMITS).digital_source_type == "trainedAlgorithmicMedia"
 
 
-def test_a_photo_without_a_mark_has_none() -> None:
-    file = io.BytesIO()
-    Image.fromarray(still_life(240, 300)[0]).save(file, "JPEG")
-    assert decode(file.getvalue(), LIMITS).digital_source_type is None
-
-
 def swapped(data: bytes, kind: SceneKind, *, background: str = "scene") -> SwapResult:
     place = preset(size=(240, 240), background=background, form="png" if background == "transparent" else "jpeg")
     place = replace(place, digital_source_type=None if background == "transparent" else COMPOSITE)

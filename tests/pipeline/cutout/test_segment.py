@@ -45,18 +45,6 @@ def test_a_mask_without_a_sure_part_and_a_texture_over_the_whole_frame_are_no_su
         segment(photo(np.full((300, 300, 3), 128, np.uint8)), speckled)
 
 
-def test_one_look_that_adds_a_part_is_outvoted() -> None:
-    rgb, alpha = still_life(480, 600)
-
-    @FunctionSegmenter
-    def adding(image: NDArray[np.uint8]) -> NDArray[np.float32]:
-        mask = by_colour(image)
-        mask[:, : mask.shape[1] // 4] = 1
-        return mask
-
-    assert overlap(segment(photo(rgb), by_colour, second=adding).alpha, alpha) > 0.97
-
-
 def test_a_single_segmenter_looks_at_the_photo_mirrored_and_unsqueezed() -> None:
     rgb, alpha = still_life(480, 600)
     one = Looks(by_colour)

@@ -14,7 +14,7 @@ from pipeline.cutout.stance import facts_of
 from pipeline.delivery.encode import encode, to_8_bit
 from pipeline.delivery.inspection import cutout_report
 from pipeline.report import ExpansionReport, PaletteReport, TriedBackground, to_json
-from tests.pipeline.delivery.reported import PRESET, SIDE, disc, painted, report, rules
+from tests.pipeline.delivery.reported import PRESET, disc, painted, report, rules
 
 
 def test_a_field_with_a_default_is_absent_where_it_is_none_and_other_fields_are_null() -> None:
@@ -62,14 +62,6 @@ def test_a_missed_palette_has_its_distance_and_without_one_the_scenes_own_counts
     assert result["mean_delta_e00"] == pytest.approx(truth, abs=0.7)
     assert result["mean_delta_e00"] > 30
     assert report()["palette"]["asked"][0]["colour"] == "#336699"
-
-
-def test_the_products_colours_are_not_the_backgrounds() -> None:
-    placed = disc()
-    red = replace(placed, rgb=np.broadcast_to(hex_to_rgb("#ff0000"), (SIDE, SIDE, 3)).copy())
-    found = report(painted("#336699"), placed=red)["palette"]["found"]
-    assert len(found) == 1
-    assert float(delta_e00(srgb_to_lab(hex_to_rgb(found[0]["colour"])), srgb_to_lab(hex_to_rgb("#336699")))) < 1
 
 
 def test_dominant_colours_are_the_same_every_time_and_ordered_by_share() -> None:

@@ -108,13 +108,6 @@ def test_the_relief_is_turned_to_the_key_light(finish: Finish, baked: float, awa
         assert np.cos(np.arctan2(y, x) - baked) > np.cos(away), "the light comes from where it came from at the bake"
 
 
-def test_seeds_show_other_stretches_of_a_finish() -> None:
-    ways = [sampled("marble", 64, seed).way for seed in range(1, 5)]
-    assert len({way.tobytes() for way in ways}) == 4
-    wood = [made("wood", 64, seed) for seed in range(1, 5)]
-    assert all(np.abs(one - wood[0]).mean() > 0.01 for one in wood[1:])
-
-
 def test_an_upright_concrete_wall_has_its_tie_holes() -> None:
     standing, lying = (
         swatch("concrete", np.random.default_rng(1), 512, Appearance(upright=upright)) for upright in (True, False)

@@ -12,7 +12,6 @@ from pipeline.geometry.ray import Triple
 from pipeline.geometry.slabs import Slab
 from pipeline.light.first_light import first_light
 from pipeline.light.relight import picture
-from pipeline.placement.fit import fit
 from pipeline.scene.composition import compose
 from pipeline.scene.layout import FOCAL, Layout
 from pipeline.scene.trace import trace
@@ -59,16 +58,6 @@ def test_the_camera_looks_straight_down_and_sees_every_asked_colour_but_nothing_
     shares = [float((slots == slot).mean()) for slot in range(colours)]
     assert min(shares) >= 0.028
     assert shares[0] > 0.25
-
-
-@pytest.mark.parametrize("aspect", [0.4, 1.0, 2.2])
-def test_a_lying_product_is_in_the_middle_of_the_canvas(aspect: float) -> None:
-    left, top, right, bottom = fit(preset(), aspect, 400, 300, top_down=True)
-    assert (left + right) / 2 == pytest.approx(200)
-    assert (top + bottom) / 2 == pytest.approx(150)
-    assert (right - left) / (bottom - top) == pytest.approx(aspect)
-    low = fit(preset(), aspect, 400, 300)
-    assert low[1] > top or aspect == 0.4
 
 
 def test_three_seeds_are_three_arrangements_and_one_seed_is_one() -> None:

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from pipeline.colour.spaces import linear_to_srgb, srgb_to_linear
-from pipeline.kernels.colour.colours import encode_in_place, roll_off, tint, tint_light
+from pipeline.kernels.colour.colours import encode_in_place
 
 VALUES = np.linspace(0, 1, 4001, dtype=np.float32)
 
@@ -35,33 +35,3 @@ def test_arrays_of_any_shape_and_read_only_ones_are_converted() -> None:
     assert srgb_to_linear(locked).shape == (3, 2)
     assert srgb_to_linear(np.array(0.5)) == pytest.approx(0.2140411, abs=1e-6)
     assert srgb_to_linear(np.zeros((0, 3))).shape == (0, 3)
-
-
-def test_light_rolls_off_exponentially_and_reaches_white() -> None:
-    light = np.linspace(-1, 5, 601, dtype=np.float32)
-    shown = light.copy()
-    roll_off(shown, np.float32(0.8))
-    expected = np.where(light > 0.8, 0.8 + 0.2 * (1 - np.exp(-np.maximum(light - 0.8, 0) / 0.2)), np.maximum(light, 0))
-    np.testing.assert_allclose(shown, expected, atol=1e-6)
-    assert shown[-1] == 1
-
-
-def test_a_tint_multiplies_below_the_highlights_and_keeps_black_and_white() -> None:
-    gains = np.array([1.2, 1.0, 0.9], np.float32)
-    pixels = np.repeat(VALUES[:, None], 3, 1).copy()
-    tint(gains, pixels.reshape(-1))
-    light = decoded(VALUES)[:, None]
-    np.testing.assert_allclose(
-        pixels, encoded(np.minimum(gains * light / (1 + (gains - 1) * light**4), 1)), atol=1.5e-5
-    )
-    assert pixels[0].tolist() == [0, 0, 0]
-    np.testing.assert_allclose(pixels[-1], 1, atol=1e-6)
-
-
-def test_a_tint_of_light_equals_a_tint_of_its_picture() -> None:
-    gains = np.array([1.2, 1.0, 0.9], np.float32)
-    light = np.repeat(VALUES[:, None], 3, 1).copy()
-    picture = linear_to_srgb(light)
-    tint_light(gains, light.reshape(-1))
-    tint(gains, picture.reshape(-1))
-    np.testing.assert_allclose(linear_to_srgb(light), picture, atol=1.5e-5)

@@ -6,15 +6,6 @@ from pipeline.colour.spaces import delta_e00, srgb_to_lab
 from pipeline.kernels.colour import lab
 
 
-def test_many_pixels_have_the_lab_of_few() -> None:
-    pixels = np.random.default_rng(1).random((700, 401, 3), np.float32)
-    found = srgb_to_lab(pixels)
-    np.testing.assert_allclose(found[::60], srgb_to_lab(pixels[::60]), atol=1e-4)
-    row = pixels[0].astype(np.float64)
-    linear = np.where(row <= 0.04045, row / 12.92, ((row + 0.055) / 1.055) ** 2.4)
-    np.testing.assert_allclose(found[0, :, 0], 116 * np.cbrt(linear @ [0.2126, 0.7152, 0.0722]) - 16, atol=2e-3)
-
-
 def test_errors_match_the_formula() -> None:
     rng = np.random.default_rng(1)
     laid = rng.random((50_000, 3), dtype=np.float32)

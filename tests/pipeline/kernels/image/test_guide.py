@@ -1,11 +1,11 @@
-"""The kernels of blur fusion against SciPy and NumPy."""
+"""The local means of blur fusion against SciPy."""
 
 import numpy as np
 import pytest
 from numpy.typing import NDArray
 from scipy.ndimage import uniform_filter
 
-from pipeline.kernels.image.guide import fusion_means, own_colours
+from pipeline.kernels.image.guide import fusion_means
 
 RNG = np.random.default_rng(4)
 Field = NDArray[np.float32]
@@ -39,12 +39,3 @@ def test_equal_colours_count_for_both_sides() -> None:
     out = np.empty((9, 12, 6), np.float32)
     fusion_means(colours, alpha, 5, 0, 0, out)
     np.testing.assert_allclose(out, means(colours, colours, alpha, 5, 1), atol=2e-5)
-
-
-def test_own_colours_solve_the_mixture() -> None:
-    front, back = RNG.random((2, 8, 9, 3), np.float32)
-    alpha = RNG.uniform(0.2, 1, (8, 9)).astype(np.float32)
-    seen = alpha[..., None] * front + (1 - alpha[..., None]) * back
-    out = np.empty((8, 9, 6), np.float32)
-    own_colours(seen, alpha, np.concatenate([front, back], -1), out)
-    np.testing.assert_allclose(out, np.concatenate([front, back], -1), atol=1e-6)

@@ -2,19 +2,10 @@
 
 import numpy as np
 
-from pipeline.kernels.image.surfaces import fade, repaint
+from pipeline.kernels.image.surfaces import fade
 
 RNG = np.random.default_rng(5)
 FACES = 8
-
-
-def test_paint_is_multiplied_and_glow_is_added_by_surface() -> None:
-    surfaces = RNG.integers(0, 16, (9, 11)).astype(np.uint16)
-    factors, own = RNG.random((16, 3), np.float32), RNG.random((16, 3), np.float32)
-    light = RNG.random((9, 11, 3), np.float32)
-    expected = light * factors[surfaces] + own[surfaces]
-    repaint(surfaces, factors, own, light)
-    np.testing.assert_allclose(light, expected, atol=1e-6)
 
 
 def test_far_ground_fades_into_the_sky_and_the_sky_has_the_brightness_of_its_row() -> None:
