@@ -64,6 +64,24 @@ def test_one_statement_renews_several_leases_and_names_the_lost_ones(shop: Shop)
 
 
 @ON_SQLITE
+def test_a_job_that_kills_every_worker_and_a_job_that_no_worker_starts_are_failed_and_refunded(
+    engine: sa.Engine,
+) -> None:
+    shop = Shop(engine, max_attempts=2)
+    deadly, left = shop.order(), shop.order()
+    for _ in range(2):
+        shop.claim(deadly)
+        assert shop.jobs.fail_abandoned(max_wait=60) == []
+        shop.end_lease(deadly)
+
+    assert shop.jobs.fail_abandoned(max_wait=60) == [deadly.job_id]
+    assert shop.jobs.fail_abandoned(max_wait=0) == [left.job_id]
+    assert shop.jobs.fail_abandoned(max_wait=0) == []
+    assert [shop.job(one).error_code for one in (deadly, left)] == ["worker_lost", "queue_timeout"]
+    assert (shop.balance, shop.jobs.claim()) == (10, None)
+
+
+@ON_SQLITE
 def test_a_sweep_ends_many_jobs_in_transactions_of_a_few(shop: Shop) -> None:
     waiting = sorted(shop.order(cost=0).job_id for _ in range(ENDED_AT_ONCE + 5))
     steps: list[str] = []

@@ -2,6 +2,7 @@
 
 import random
 import threading
+from collections import Counter
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 
@@ -18,6 +19,16 @@ from service.jobs.turns import MAX_WEIGHT, set_weight
 from tests.support.databases import ON_SQLITE
 from tests.support.polling import at_once, until
 from tests.support.shop import Street, render
+
+
+@ON_SQLITE
+def test_clients_of_weights_one_one_and_two_get_shares_of_a_quarter_a_quarter_and_a_half(street: Street) -> None:
+    street.weigh("c", 2)
+    street.order("a" * 20 + "b" * 20 + "c" * 36)
+
+    shares = Counter(street.started(64))
+
+    assert all(abs(shares[name] - share) <= 1 for name, share in {"a": 16, "b": 16, "c": 32}.items()), shares
 
 
 @pytest.mark.parametrize("migrated_url", ["postgresql"], indirect=True)  # SQLite takes one writer at a time
