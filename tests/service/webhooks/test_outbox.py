@@ -13,7 +13,7 @@ import sqlalchemy as sa
 from service.database.clock import db_now
 from service.database.encryption import SecretCipher, new_encryption_key
 from service.database.tables import deliveries, renders
-from service.jobs.records import Claim, JobStatus, LeaseLost
+from service.jobs.records import Claim, JobStatus, LeaseLost, Operation
 from service.jobs.transitions import Jobs
 from service.storage.objects import SignedUrl, StoreUnavailable
 from service.webhooks.endpoints import Webhooks
@@ -124,6 +124,31 @@ def test_a_webhook_reports_why_a_hub_models_paintings_were_rejected(shop: Shop, 
         ["generator_fell_back"],
         ["grew", "withheld"],
     )
+
+
+@ON_SQLITE
+def test_a_cutout_has_event_types_of_its_own_as_it_has_no_picture(shop: Shop, webhooks: Webhooks) -> None:
+    webhooks.register(shop.client.name, URL)
+    done = shop.cut_out()
+    failed = shop.order(cost=0, operation=Operation.CUTOUT)
+    shop.jobs.fail(shop.claim(failed), "image_unreadable", "The file is no picture.")
+
+    types = {body["data"]["job_id"]: (body["type"], body["data"]["render"]) for body in bodies(shop.engine)}
+    assert types == {done: ("cutout.succeeded", None), failed.job_id: ("cutout.failed", None)}
+
+
+@ON_SQLITE
+def test_a_failure_is_reported_with_its_error_and_its_refund(shop: Shop, webhooks: Webhooks) -> None:
+    webhooks.register(shop.client.name, URL)
+    accepted = shop.order(cost=3)
+
+    shop.jobs.fail(shop.claim(accepted), "no_subject", "No product stands out.")
+
+    (body,) = bodies(shop.engine)
+    assert (body["type"], body["timestamp"][-1]) == ("job.failed", "Z")
+    error = {"code": "no_subject", "message": "No product stands out."}
+    expected = {"status": "FAILURE", "credits_cost": 3, "credits_refunded": 3, "error": error, "render": None}
+    assert body["data"] | expected == body["data"]
 
 
 @ON_SQLITE
