@@ -39,6 +39,17 @@ def test_the_guides_folder_adds_one_entry_of_each_kind(folder: Path) -> None:
     assert read.lettered(unknown) == unknown
 
 
+def test_an_entry_of_a_shipped_name_replaces_it_in_its_place(tmp_path: Path) -> None:
+    calm = example()["moods.toml"].replace(b"golden_hour", b"calm")
+    folder = written(tmp_path, {"moods.toml": calm, "scenes.toml": example()["scenes.toml"]})
+    shipped, read = load_catalogue(), load_catalogue(folder)
+
+    assert list(read.scenes) == [*shipped.scenes, "slate_counter"]
+    assert list(read.moods) == list(shipped.moods)
+    assert read.moods["calm"].description == "Low, warm light from the left." != shipped.moods["calm"].description
+    assert read.presets == shipped.presets
+
+
 def changed(name: str, old: str, new: str) -> Callable[[Path], object]:
     def change(folder: Path) -> None:
         text = (folder / name).read_text()
