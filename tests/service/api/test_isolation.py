@@ -25,11 +25,14 @@ from ulid import ULID
 
 from pipeline.core.spec import Limits
 from service.api.app import create_app
-from service.database.tables import jobs
+from service.database.clock import db_now
+from service.database.tables import jobs, renders
 from service.jobs.records import KeptFacts, NewCutout
 from service.marks.verify import find_marks
 from service.settings import Settings
 from service.storage.buckets import open_buckets
+from service.storage.expiry import build_expirer
+from service.storage.registry import ObjectRegistry
 from tests.support.caller import SWAP, Caller
 from tests.support.databases import migrated_database, migrated_engine
 from tests.support.documented import compared
@@ -608,6 +611,24 @@ def test_a_mask_of_the_same_bytes_belongs_to_each_client_separately(world: World
     assert nosy.get(f"/v1/cutouts/{nosy.cutout}").json()["cut_by"] == "network"
     for one in (owner, nosy):
         one.engine.dispose()
+
+
+def test_an_expired_render_looks_missing_and_its_job_shows_none(world: World) -> None:
+    owner = Owner(world.http, world.owner.settings, f"late-{ULID()}")
+    with owner.engine.begin() as connection:
+        old = renders.c.public_id == owner.public_id
+        connection.execute(renders.update().where(old).values(created_at=db_now(-8 * 86_400)))
+    for_ever: dict[str, Any] = {"source_age": None, "masks": None, "orphans": None}
+    expirer = replace(build_expirer(owner.settings), registry=ObjectRegistry(owner.engine), **for_ever)
+    replace(expirer, render_age=7 * 86_400.0, delete_delay=0.0).run_once()
+
+    names = (owner.public_id, str(ULID()))
+    assert_same([owner.get(f"/v1/renders/{name}") for name in names])
+    assert_same([owner.submit(owner.body(source_image_s3_key=None, source_render_public_id=name)) for name in names])
+    job = owner.get(f"/v1/jobs/{owner.done}").json()
+    assert (job["status"], job["render"], job["error"], job["credits_refunded"]) == ("SUCCESS", None, None, 0)
+    assert owner.http.get(signed(owner.download)).status_code == 404
+    owner.engine.dispose()
 
 
 def test_deleted_data_looks_as_if_it_never_existed(world: World) -> None:
