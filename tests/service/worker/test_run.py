@@ -34,6 +34,8 @@ from service.storage.objects import StoreUnavailable
 from service.storage.signing import UrlSigner
 from service.telemetry.metrics import RunMetrics
 from service.worker.observation import RunObserver
+from tests.support.hostile import SENT
+from tests.support.specimens import saved
 from tests.support.still_life import PHOTO, Darkener
 from tests.support.still_life import networks as stand_ins
 from tests.support.worker import BOTTLE, ON_WHITE, Worker, raising
@@ -85,6 +87,27 @@ def test_a_worker_fetches_the_picture_behind_the_product_and_the_photo_of_an_ear
     assert worker.end(gone) == (JobStatus.FAILURE, "source_gone")
 
 
+def test_the_same_seed_and_spec_give_the_same_bytes(worker: Worker) -> None:
+    pictures = [worker.order() for _ in range(2)]
+    for accepted in pictures:
+        worker.runner.run(accepted.job_id)
+
+    assert len({worker.shop.render(accepted).sha256 for accepted in pictures}) == 1
+
+
+def test_warnings_about_the_input_are_the_first_of_a_renders_warnings_and_each_is_there_once(worker: Worker) -> None:
+    asked = ["scene_in_words", "brand_unknown", "low_confidence"]  # the cut-out gives the last one too
+    accepted = worker.order(**ON_WHITE)
+    with worker.shop.engine.begin() as connection:  # as a submit stores them
+        spec = connection.execute(sa.select(jobs.c.spec)).scalar_one()
+        connection.execute(jobs.update().values(spec=spec | {"cautions": [{"code": code} for code in asked]}))
+    worker.runner.run(accepted.job_id)
+
+    warnings = worker.shop.render(accepted).warnings
+    assert warnings[:3] == asked
+    assert len(set(warnings)) == len(warnings)
+
+
 def test_a_picture_that_keeps_its_limits_is_paid_and_one_that_misses_them_is_refunded_with_a_preview(
     worker: Worker,
 ) -> None:
@@ -127,8 +150,19 @@ def grey() -> bytes:
     return buffer.getvalue()
 
 
+def test_a_photo_in_the_colours_of_print_is_swapped(worker: Worker) -> None:
+    with Image.open(io.BytesIO(BOTTLE)) as photo:
+        accepted = worker.order(saved(photo.convert("CMYK"), "JPEG", quality=92), **ON_WHITE)
+    worker.runner.run(accepted.job_id)
+
+    assert worker.end(accepted) == ("SUCCESS", None)
+    assert worker.shop.balance == 8
+
+
+@pytest.mark.filterwarnings("ignore")  # Pillow warns about some, as it would in service
 def test_an_unusable_or_missing_photo_fails_at_once_and_is_refunded(worker: Worker) -> None:
-    cases = {
+    hostile = {one.group: one for one in reversed(SENT) if one.end is not None}  # one of each group
+    cases = {one.make(): one.end for one in hostile.values()} | {
         b"this is a text file named .jpg": "image_unreadable",
         BOTTLE[: len(BOTTLE) // 2]: "image_truncated",
         b"": "image_unreadable",
@@ -138,6 +172,7 @@ def test_an_unusable_or_missing_photo_fails_at_once_and_is_refunded(worker: Work
         accepted = worker.order(data)
         worker.runner.run(accepted.job_id)
         assert (*worker.end(accepted), worker.shop.job(accepted).attempt) == ("FAILURE", code, 1)
+        assert worker.shop.job(accepted).credits_refunded == 2
     spec = stored_spec(worker.runner.catalogue, SwapOrder("podium", "calm", "open_graph", seed=1))
     gone = worker.shop.order(spec=spec, source_key="uploads/none.jpg")
     worker.runner.run(gone.job_id)
