@@ -5,8 +5,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from pipeline.geometry.ray import Face, Field, Triple
-from pipeline.kernels.tracing.rays import FACES, meet_rays
+from pipeline.geometry.ray import Field
 from pipeline.kernels.tracing.solids import CARD, NUMBERS, UPRIGHT, Shapes
 
 
@@ -41,16 +40,3 @@ def shapes(things: Sequence[Packed]) -> Shapes:
         number,
         np.ascontiguousarray(np.concatenate(shown) if shown else np.zeros((1, 1)), np.float32),
     )
-
-
-def meet(thing: Packed, origin: Triple, way: Triple) -> tuple[Field, Face]:
-    """Return the distance at which rays meet a solid, inf without a hit, and the face that they hit.
-
-    These are rays of light; a camera sees hanging cloth and dunes differently. Parts of `origin` and `way` broadcast
-    together.
-    """
-    parts = np.broadcast_arrays(*origin, *way)
-    ray = np.stack([part.ravel() for part in parts]).astype(np.float32)
-    best, found = np.full(ray.shape[1], np.inf, np.float32), np.zeros(ray.shape[1], np.int32)
-    meet_rays(shapes([thing]), np.zeros(1, np.int64), 1, best.size, ray, best, found)
-    return best.reshape(parts[0].shape), (found % FACES).astype(np.uint8).reshape(parts[0].shape)

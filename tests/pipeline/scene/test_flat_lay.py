@@ -7,7 +7,6 @@ import numpy as np
 import pytest
 
 from pipeline.compositing.lying import LyingProxy
-from pipeline.geometry.packing import meet
 from pipeline.geometry.ray import Triple
 from pipeline.geometry.slabs import Slab
 from pipeline.light.first_light import first_light
@@ -15,6 +14,7 @@ from pipeline.light.relight import picture
 from pipeline.scene.composition import compose
 from pipeline.scene.layout import FOCAL, Layout
 from pipeline.scene.trace import trace
+from tests.support.rays import meet
 from tests.support.still_life import preset, shadow_of, spec
 
 SIX = ("#e8d5c4", "#2f5d50", "#c96f4a", "#f2b84b", "#5a4a78", "#8fb8d0")

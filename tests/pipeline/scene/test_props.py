@@ -10,7 +10,6 @@ import numpy as np
 import pytest
 
 from pipeline.core.spec import SceneKind
-from pipeline.geometry.packing import meet
 from pipeline.geometry.sprites import ABOVE, SLOPES, Sprite, view_of
 from pipeline.scene.composition import compose
 from pipeline.scene.layout import FOCAL, Layout
@@ -18,6 +17,7 @@ from pipeline.scene.props import BODIED, Known, Tint, known, lying, pool, prop, 
 from pipeline.scene.trace import trace
 from service.catalogue.catalogue import load_catalogue
 from tests.lanes import rest_at_night
+from tests.support.rays import meet
 from tests.support.still_life import preset, spec
 
 NAMES = list(known())

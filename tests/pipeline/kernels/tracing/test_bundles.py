@@ -3,11 +3,11 @@
 import numpy as np
 import pytest
 
-from pipeline.geometry.packing import meet
 from pipeline.geometry.solids import Ball
 from pipeline.kernels.jit import kernel
 from pipeline.kernels.tracing.bundles import lay_ends, lay_starts, may_meet, parallel
 from pipeline.kernels.tracing.rays import Field
+from tests.support.rays import meet
 
 
 @kernel

@@ -6,12 +6,12 @@ import numpy as np
 import pytest
 
 from pipeline.geometry.casting import follow
-from pipeline.geometry.packing import meet
 from pipeline.geometry.panels import Opening, Panel
 from pipeline.geometry.slabs import Slab
 from pipeline.geometry.solids import Ball, Block, Drum, Solid
 from pipeline.geometry.walls import Floor, Recess, Sweep, Wall
 from pipeline.kernels.tracing.rays import FACES
+from tests.support.rays import meet
 
 OPENING = Opening(0.05, 0.0, 0.3, 0.7)
 SOLIDS: list[Solid] = [

@@ -3,8 +3,8 @@
 import numpy as np
 
 from pipeline.geometry.heightfields import Dunes
-from pipeline.geometry.packing import meet
 from pipeline.kernels.tracing.terrain import meet_dunes
+from tests.support.rays import meet
 
 RIPPLED = Dunes(0.01, ((0.08, 0.7, 1.3, 0.4), (0.045, -1.0, 2.0, 2.0)), -8.0, ripple=0.0016, rise=0.05)
 
