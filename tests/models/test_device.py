@@ -16,6 +16,11 @@ from models.hub.generator import DiffusersGenerator
 from models.loading import GeneratorChoice, load_generator, load_networks
 from service.settings import Settings
 
+#: For tests of the allocator: `mallopt` changes glibc alone.
+on_glibc = pytest.mark.skipif(
+    sys.platform != "linux", reason="mallopt is glibc's: another allocator has nothing to set"
+)
+
 
 def run(code: str) -> "subprocess.CompletedProcess[str]":
     """Run code in a process of its own: settings of the allocator and of BLAS apply to a whole process."""
@@ -120,7 +125,7 @@ def test_importing_the_models_and_setting_the_cpu_loads_no_network_library() -> 
 
 
 @pytest.mark.system
-@pytest.mark.skipif(sys.platform != "linux", reason="mallopt is glibc's: another allocator has nothing to set")
+@on_glibc
 def test_threads_share_one_arena_of_memory() -> None:
     code = (
         "import ctypes, threading, models.device as device; device.keep_memory_together();"
@@ -134,7 +139,7 @@ def test_threads_share_one_arena_of_memory() -> None:
 
 
 @pytest.mark.system
-@pytest.mark.skipif(sys.platform != "linux", reason="mallopt is glibc's: another allocator has nothing to set")
+@on_glibc
 def test_large_blocks_come_from_the_arena_too() -> None:
     code = (
         "import ctypes, models.device as device; device.keep_memory_together(); libc = ctypes.CDLL(None);"
@@ -155,7 +160,7 @@ def test_linear_algebra_computes_in_the_calling_thread() -> None:
 
 
 @pytest.mark.system
-@pytest.mark.skipif(sys.platform != "linux", reason="mallopt is glibc's: another allocator has nothing to set")
+@on_glibc
 def test_preallocated_memory_is_used_by_later_allocations() -> None:
     code = (
         "import resource, models.device as device; device.keep_memory_together(); device.take_memory_ahead();"
