@@ -10,7 +10,8 @@ from typing import Any, Literal, Protocol
 
 from models.device import Device, DeviceUnavailable, usable_threads
 
-#: "auto": OpenVINO if installed on an x86-64 CPU, else onnxruntime. "openvino-bf16": OpenVINO, with u2net in bfloat16.
+#: "auto": OpenVINO if installed on an x86-64 CPU, else onnxruntime. "openvino": OpenVINO in float32.
+#: "openvino-bf16": OpenVINO, with u2net in bfloat16 if the processor computes in it; "auto" means the same there.
 #: "torch": like "auto", but networks that also exist in torch run in torch.
 CpuRuntime = Literal["auto", "openvino", "openvino-bf16", "onnxruntime", "torch"]
 PROVIDERS: dict[Device, list[str]] = {
@@ -77,14 +78,14 @@ def open_session(
     """Open a graph.
 
     `weights` is the one file that the graph refers to, if it is in another folder. `digest` is the SHA-256 of the
-    graph, if known. `bfloat16`: the network may run in that precision, if the operator chose it. Raises
+    graph, if known. `bfloat16`: the network may run in that precision, unless the operator chose float32. Raises
     DeviceUnavailable, and the library's error for an invalid file.
     """
     if device != "cuda" and runtime.library == "openvino":
         from models.openvino_session import OpenvinoSession
 
         name = digest or hashlib.sha256(graph.read_bytes()).hexdigest()
-        half = bfloat16 and runtime.choice == "openvino-bf16"
+        half = bfloat16 and runtime.choice != "openvino"
         return OpenvinoSession(graph, weights=weights, digest=name, kept=runtime.kept, bfloat16=half)
     return _in_onnxruntime(graph, weights, device)
 

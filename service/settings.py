@@ -246,8 +246,8 @@ class Settings(BaseSettings):
     device: Literal["auto", "cpu", "cuda", "mps"] = "auto"
     #: Number format of the generator's weights. "auto" chooses by model and device.
     dtype: Literal["auto", "float32", "float16", "bfloat16"] = "auto"
-    #: Library that runs the networks on a CPU. "auto": OpenVINO on x86-64, onnxruntime elsewhere. "openvino-bf16":
-    #: u2net in bfloat16 if the processor supports it. It takes a third less time and makes a few cut-outs worse.
+    #: Library that runs the networks on a CPU. "auto": OpenVINO on x86-64, with u2net in bfloat16 if the processor
+    #: computes in it, which halves its time; onnxruntime elsewhere. "openvino": float32. "openvino-bf16": as "auto".
     #: "torch": the light network as a diffusers pipeline, and the rest as "auto" (`docs/guides/engineers/networks.md`).
     cpu_runtime: Literal["auto", "openvino", "openvino-bf16", "onnxruntime", "torch"] = "auto"
     #: Whether pictures with a generated background name it in their XMP packet (IPTC's DigitalSourceType).
