@@ -19,7 +19,7 @@ from pipeline.core.errors import ModelFailed, OutOfMemory
 #: Least longer side, in pixels, of a network's photo; rembg scales it down to 320 for u2net and u2netp.
 MIN_SIDE = 640
 #: The model that runs in bfloat16 where the processor computes in it. On 921 photos its cut-outs are as good as in
-#: float32 (models/cutout/README.md); u2netp's masks lose six times as much, and u2netp takes a tenth of the time.
+#: float32; with u2netp in bfloat16 as well, eight photos change sides (models/cutout/README.md).
 HALVED = "u2net"
 #: Prefix of a name that is the path of an operator's own file.
 OWN = "onnx:"
