@@ -18,7 +18,7 @@ from pipeline.compositing.composite import composite, light_around
 from pipeline.compositing.place import lay, reduced
 from pipeline.core.errors import NoSubject
 from pipeline.core.networks import Networks, Progress
-from pipeline.core.order import AS_FRAMED, UNMOVED, PhotoPlace
+from pipeline.core.order import Frame, PhotoPlace, Placement
 from pipeline.core.parallel import together
 from pipeline.core.provenance import Credentials, stronger
 from pipeline.core.spec import Limits, Spec
@@ -340,8 +340,8 @@ def _report(stages: Stages, made: _Made, measured: Encoded, versions: dict[str, 
             timings=stages.timings,
             painted_by="renderer" if fell_back(source.tried) else None,
         ),
-        placement=None if spec.placement == UNMOVED else _placement_report(place, rules),
-        frame=None if spec.frame == AS_FRAMED else _frame_report(made, measured),
+        placement=None if spec.placement == Placement() else _placement_report(place, rules),
+        frame=None if spec.frame == Frame() else _frame_report(made, measured),
         preview=PreviewReport(width, height) if spec.preview else None,
         background=source.report,
         expansion=None if source.growth is None else source.growth.row(),

@@ -19,7 +19,7 @@ from pipeline.background.context import NO_EFFECTS
 from pipeline.colour.palette import PaletteControl
 from pipeline.compositing.effects import ProductEffects
 from pipeline.core.networks import Networks, painting
-from pipeline.core.order import AS_FRAMED, AS_SCENE
+from pipeline.core.order import Dressing, Frame
 from pipeline.core.spec import Spec
 from pipeline.core.types import Rgb
 from pipeline.cutout.cache import Cache
@@ -180,8 +180,8 @@ def _name(
         "control": asdict(control),
         "by": by,
     } | ({} if shown is None else {"shown": shown})
-    if spec.dressing != AS_SCENE:
+    if spec.dressing != Dressing():
         made_of["dressing"] = asdict(spec.dressing)
-    if spec.frame != AS_FRAMED:
+    if spec.frame != Frame():
         made_of["frame"] = asdict(spec.frame)
     return json.dumps(made_of, sort_keys=True)

@@ -13,7 +13,7 @@ from pipeline.colour.photo_light import PhotoLight, lit_from
 from pipeline.compositing.effects import product_effects
 from pipeline.compositing.shadow import contact_shadow
 from pipeline.compositing.shadow_floor import shadow_floor
-from pipeline.core.order import AS_LIT, Shadow, ShadowWord
+from pipeline.core.order import Shadow, ShadowWord
 from pipeline.core.resample import resize
 from pipeline.core.spec import Spec
 from pipeline.core.types import Placed
@@ -60,7 +60,7 @@ def plain_shadow(
     facts, asked, alpha = place.facts, spec.shadow, placed.alpha
     lies, above = facts.lies, facts.turned("sweep") == "above"
     rests = facts.stance == "standing" or lies
-    if asked == AS_LIT:
+    if asked == Shadow():
         if not (rests and spec.plain and spec.preset.shadow):
             return None, None
         band = contact_shadow(alpha, lies=lies, slope=pose_of(alpha, facts).pitch_slope)
@@ -97,7 +97,7 @@ def plain_shadow(
 
 def shadow_report(asked: Shadow, place: Place, layout: Layout | None) -> ShadowReport | None:
     """Return the report on a shadow that was asked for, on a layout's ground; None where none was asked for."""
-    if asked == AS_LIT:
+    if asked == Shadow():
         return None
     stance, preset = place.facts.stance, place.spec.preset
     rests = stance in ("standing", "lying") or place.hangs or (layout is not None and layout.top_down)

@@ -8,7 +8,7 @@ from PIL import Image
 
 from pipeline.compositing.composite import apply_shadow
 from pipeline.compositing.shadow import CastShadow, cast_shadow, lift_of
-from pipeline.core.order import AS_LIT, Shadow
+from pipeline.core.order import Shadow
 from pipeline.core.parallel import together
 from pipeline.core.resample import resize
 from pipeline.core.types import Placed, Rgb
@@ -98,7 +98,7 @@ def product_effects(
     stands: bool = True,
     lies: bool = False,
     hangs: bool = False,
-    shadow: Shadow = AS_LIT,
+    shadow: Shadow = Shadow(),
 ) -> ProductEffects:
     """Trace the effects of the placed product on a layout.
 

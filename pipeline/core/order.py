@@ -3,8 +3,9 @@
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
 from itertools import chain
-from typing import Annotated, Any, Literal, get_args, get_type_hints
+from typing import Any, Literal, TypeVar, get_type_hints
 
+Value = TypeVar("Value")
 Format = Literal["jpeg", "png", "webp", "avif"]
 #: The caller's stance for the product. `auto`: as the photo shows it, by Backdrop's guess. `standing`: on its foot,
 #: seen from the side. `lying`: on the surface, seen obliquely from the side. `hanging`: flat against a wall.
@@ -33,6 +34,13 @@ class Option:
     bounds: tuple[float, float] | None = None
 
 
+def option(
+    default: Value, description: str, help: str, *, example: Any, bounds: tuple[float, float] | None = None
+) -> Value:
+    """Return a record's field with its `Option`."""
+    return field(default=default, metadata={"option": Option(description, help, example, bounds)})
+
+
 @dataclass(frozen=True)
 class OptionFault:
     """A fault of an option: the field, a stable code, a sentence with the remedy, and the received value.
@@ -57,65 +65,51 @@ class Placement:
     """
 
     #: Shares of the canvas's width and height, right and down; at most MAX_SHIFT each way.
-    shift_x: Annotated[
-        float,
-        Option(
-            "Move the product to the right by this share of the picture's width.",
-            "Shift to the right, as a share of the width.",
-            example=0.1,
-            bounds=(-MAX_SHIFT, MAX_SHIFT),
-        ),
-    ] = 0.0
-    shift_y: Annotated[
-        float,
-        Option(
-            "Move the product down by this share of the picture's height.",
-            "Shift down, as a share of the height.",
-            example=-0.05,
-            bounds=(-MAX_SHIFT, MAX_SHIFT),
-        ),
-    ] = 0.0
+    shift_x: float = option(
+        0.0,
+        "Move the product to the right by this share of the picture's width.",
+        "Shift to the right, as a share of the width.",
+        example=0.1,
+        bounds=(-MAX_SHIFT, MAX_SHIFT),
+    )
+    shift_y: float = option(
+        0.0,
+        "Move the product down by this share of the picture's height.",
+        "Shift down, as a share of the height.",
+        example=-0.05,
+        bounds=(-MAX_SHIFT, MAX_SHIFT),
+    )
     #: A factor on the product's size, within SCALES.
-    scale: Annotated[
-        float,
-        Option(
-            "Scale the product by this factor, relative to the size that the preset gives it.",
-            "A factor on the product's size.",
-            example=0.9,
-            bounds=SCALES,
-        ),
-    ] = 1.0
+    scale: float = option(
+        1.0,
+        "Scale the product by this factor, relative to the size that the preset gives it.",
+        "A factor on the product's size.",
+        example=0.9,
+        bounds=SCALES,
+    )
     #: Degrees clockwise, at most MAX_TURN each way.
-    turn: Annotated[
-        float,
-        Option(
-            "Turn the product clockwise by this many degrees. A standing product turns about its foot.",
-            "Turn clockwise, in degrees.",
-            example=2.5,
-            bounds=(-MAX_TURN, MAX_TURN),
-        ),
-    ] = 0.0
+    turn: float = option(
+        0.0,
+        "Turn the product clockwise by this many degrees. A standing product turns about its foot.",
+        "Turn clockwise, in degrees.",
+        example=2.5,
+        bounds=(-MAX_TURN, MAX_TURN),
+    )
     #: Overrides the guess of `pipeline.cutout.stance`.
-    stance: Annotated[
-        StanceWord,
-        Option(
-            "How the product is placed. Set it where you know better than Backdrop's guess from the photo (`auto`)."
-            " `standing`: on its foot, seen from the side. `lying`: on the surface, seen obliquely from the side, or"
-            " flat in a flat lay. `hanging`: flat against the wall, as clothes. `from_above`: on the surface,"
-            " with the scene shown from above. A scene without a view from above fails the job: `no_honest_placement`.",
-            "How the product is placed; auto: Backdrop guesses from the photo.",
-            example="lying",
-        ),
-    ] = "auto"
+    stance: StanceWord = option(
+        "auto",
+        "How the product is placed. Set it where you know better than Backdrop's guess from the photo (`auto`)."
+        " `standing`: on its foot, seen from the side. `lying`: on the surface, seen obliquely from the side, or"
+        " flat in a flat lay. `hanging`: flat against the wall, as clothes. `from_above`: on the surface,"
+        " with the scene shown from above. A scene without a view from above fails the job: `no_honest_placement`.",
+        "How the product is placed; auto: Backdrop guesses from the photo.",
+        example="lying",
+    )
 
     @property
     def moves(self) -> bool:
         """Whether the product is moved, scaled or turned."""
-        return replace(self, stance="auto") != UNMOVED
-
-
-#: The product goes where the preset and the scene put it.
-UNMOVED = Placement()
+        return replace(self, stance="auto") != Placement()
 
 
 #: Where the product is in its photo: a point (x, y) on it, or a box (left, top, right, bottom) around it. Shares 0–1 of
@@ -155,77 +149,58 @@ MAX_ASPECT = 4.0
 class Output:
     """A caller's size, format and quality in place of the preset's; None: the preset's own."""
 
-    width: Annotated[
-        int | None,
-        Option(
-            f"Width in pixels, with `height`, in place of the preset's size. Each side has {SIDES[0]} to {SIDES[1]}"
-            f" pixels, the picture at most {MAX_PIXELS:,}. No side is longer than {MAX_ASPECT:g} times the other. The"
-            " report still checks the preset's rules. Not allowed where the picture keeps its photo's size.",
-            "Width in pixels, with --height, in place of the preset's size.",
-            example=1200,
-        ),
-    ] = None
-    height: Annotated[
-        int | None,
-        Option(
-            "Height in pixels, with `width`, in place of the preset's size.",
-            "Height in pixels: see --width.",
-            example=900,
-        ),
-    ] = None
-    format: Annotated[
-        Format | None,
-        Option(
-            "File format in place of the preset's first. A transparent picture can't be a JPEG.",
-            "File format; default: from the suffix of -o.",
-            example="webp",
-        ),
-    ] = None
-    quality: Annotated[
-        int | None,
-        Option(
-            "Starting quality for a JPEG, WebP or AVIF file, in place of the preset's. Backdrop raises it until the"
-            " product's colours are kept, and lowers it until the file is small enough for the preset.",
-            "Starting quality of the search for the file's quality.",
-            example=85,
-            bounds=(1, 100),
-        ),
-    ] = None
-
-
-#: Size, format and quality are the preset's.
-AS_PRESET = Output()
+    width: int | None = option(
+        None,
+        f"Width in pixels, with `height`, in place of the preset's size. Each side has {SIDES[0]} to {SIDES[1]}"
+        f" pixels, the picture at most {MAX_PIXELS:,}. No side is longer than {MAX_ASPECT:g} times the other. The"
+        " report still checks the preset's rules. Not allowed where the picture keeps its photo's size.",
+        "Width in pixels, with --height, in place of the preset's size.",
+        example=1200,
+    )
+    height: int | None = option(
+        None,
+        "Height in pixels, with `width`, in place of the preset's size.",
+        "Height in pixels: see --width.",
+        example=900,
+    )
+    format: Format | None = option(
+        None,
+        "File format in place of the preset's first. A transparent picture can't be a JPEG.",
+        "File format; default: from the suffix of -o.",
+        example="webp",
+    )
+    quality: int | None = option(
+        None,
+        "Starting quality for a JPEG, WebP or AVIF file, in place of the preset's. Backdrop raises it until the"
+        " product's colours are kept, and lowers it until the file is small enough for the preset.",
+        "Starting quality of the search for the file's quality.",
+        example=85,
+        bounds=(1, 100),
+    )
 
 
 @dataclass(frozen=True)
 class Dressing:
     """A caller's dressing of the scene: its props, and the surfaces of the colours."""
 
-    props: Annotated[
-        PropsWord,
-        Option(
-            "Props beside the product. `scene`: those of the scene. `few`: at most one. `none`: no props."
-            " The stand under the product and the panel behind it stay. An asked colour that no other surface has then"
-            " goes to them, if there are enough of them. `report.palette.assigned` lists the painted colours.",
-            "Props beside the product: those of the scene, at most one, or none.",
-            example="none",
-        ),
-    ] = "scene"
+    props: PropsWord = option(
+        "scene",
+        "Props beside the product. `scene`: those of the scene. `few`: at most one. `none`: no props."
+        " The stand under the product and the panel behind it stay. An asked colour that no other surface has then"
+        " goes to them, if there are enough of them. `report.palette.assigned` lists the painted colours.",
+        "Props beside the product: those of the scene, at most one, or none.",
+        example="none",
+    )
     #: `pipeline.scene.surfaces` reads it.
-    colors_on: Annotated[
-        str,
-        Option(
-            "Surfaces for some of the `dominant_colors`, as `wall:#f4ead9,floor:#5b3a26`. A dry run lists the scene's"
-            " surfaces in `surfaces`. `accent` means stand, panel and props. Backdrop chooses the surfaces of the"
-            " other colours.",
-            "Surfaces for the colours: wall:#f4ead9,accent:teal.",
-            example="wall:#e8c7b8",
-        ),
-    ] = ""
+    colors_on: str = option(
+        "",
+        "Surfaces for some of the `dominant_colors`, as `wall:#f4ead9,floor:#5b3a26`. A dry run lists the scene's"
+        " surfaces in `surfaces`. `accent` means stand, panel and props. Backdrop chooses the surfaces of the"
+        " other colours.",
+        "Surfaces for the colours: wall:#f4ead9,accent:teal.",
+        example="wall:#e8c7b8",
+    )
 
-
-#: The scene chooses the props and the surfaces of the colours.
-AS_SCENE = Dressing()
 
 BackgroundWord = Literal["scene", "color", "image", "reference", "render"]
 FitWord = Literal["cover", "contain", "position"]
@@ -237,89 +212,69 @@ MAX_ZOOM = 4.0
 class Ground:
     """What is behind the product: the scene, or a colour, a picture or an earlier background of the caller's."""
 
-    background: Annotated[
-        BackgroundWord,
-        Option(
-            "What goes behind the product. `scene`: a scene made from `scene_type`, `mood` and `dominant_colors`."
-            " `color`: the flat `background_color`. `image`: your own picture, `background_image`, with the product's"
-            " shadow on it. `reference`: a scene that takes colours, light and composition from `background_image`."
-            " `render`: the background of your earlier render `background_render`.",
-            "What goes behind the product.",
-            example="color",
-        ),
-    ] = "scene"
-    background_color: Annotated[
-        str,
-        Option(
-            "The colour of `background=color`: #rgb, #rrggbb, a CSS name or rgb(r, g, b).",
-            "Colour of --background color.",
-            example="#f4ead9",
-        ),
-    ] = ""
-    background_image: Annotated[
-        str,
-        Option(
-            "Key of the uploaded picture of `background=image` or `background=reference`, as POST /v1/uploads returned"
-            " it.",
-            "File of --background image or reference.",
-            example="uploads/01J9ZC4T7M3X6V2Q8R5N1B0KAD/01J9ZC5A1GZ7W6Y4T3S2R1Q0PN.jpg",
-        ),
-    ] = ""
-    background_render: Annotated[
-        str,
-        Option(
-            "Public id of the earlier render of `background=render`.",
-            "Public id of the render of --background render.",
-            example="01J9ZC6M8J5X7Z9Q1W3R5T7Y9V",
-        ),
-    ] = ""
-    background_fit: Annotated[
-        FitWord,
-        Option(
-            "How the picture of `background=image` fills the canvas. `cover`: it fills the canvas, cropped around"
-            " `background_x` and `background_y`. `contain`: all of it is visible. `position`: as `cover`, enlarged by"
-            " `background_zoom`.",
-            "How the background's picture fills the canvas.",
-            example="contain",
-        ),
-    ] = "cover"
+    background: BackgroundWord = option(
+        "scene",
+        "What goes behind the product. `scene`: a scene made from `scene_type`, `mood` and `dominant_colors`."
+        " `color`: the flat `background_color`. `image`: your own picture, `background_image`, with the product's"
+        " shadow on it. `reference`: a scene that takes colours, light and composition from `background_image`."
+        " `render`: the background of your earlier render `background_render`.",
+        "What goes behind the product.",
+        example="color",
+    )
+    background_color: str = option(
+        "",
+        "The colour of `background=color`: #rgb, #rrggbb, a CSS name or rgb(r, g, b).",
+        "Colour of --background color.",
+        example="#f4ead9",
+    )
+    background_image: str = option(
+        "",
+        "Key of the uploaded picture of `background=image` or `background=reference`, as POST /v1/uploads returned it.",
+        "File of --background image or reference.",
+        example="uploads/01J9ZC4T7M3X6V2Q8R5N1B0KAD/01J9ZC5A1GZ7W6Y4T3S2R1Q0PN.jpg",
+    )
+    background_render: str = option(
+        "",
+        "Public id of the earlier render of `background=render`.",
+        "Public id of the render of --background render.",
+        example="01J9ZC6M8J5X7Z9Q1W3R5T7Y9V",
+    )
+    background_fit: FitWord = option(
+        "cover",
+        "How the picture of `background=image` fills the canvas. `cover`: it fills the canvas, cropped around"
+        " `background_x` and `background_y`. `contain`: all of it is visible. `position`: as `cover`, enlarged by"
+        " `background_zoom`.",
+        "How the background's picture fills the canvas.",
+        example="contain",
+    )
     #: Shares of the picture's width and height, right and down.
-    background_x: Annotated[
-        float,
-        Option(
-            "The point of the background's picture that stays visible: share of its width, from the left.",
-            "Point of the picture that stays visible: share of its width.",
-            example=0.4,
-            bounds=(0.0, 1.0),
-        ),
-    ] = 0.5
-    background_y: Annotated[
-        float,
-        Option(
-            "The point of the background's picture that stays visible: share of its height, from the top.",
-            "Point of the picture that stays visible: share of its height.",
-            example=0.4,
-            bounds=(0.0, 1.0),
-        ),
-    ] = 0.5
-    background_zoom: Annotated[
-        float,
-        Option(
-            "Enlarge the background's picture by this factor with `background_fit=position`.",
-            "Enlarge the picture by this factor with --background-fit position.",
-            example=1.5,
-            bounds=(1.0, MAX_ZOOM),
-        ),
-    ] = 1.0
+    background_x: float = option(
+        0.5,
+        "The point of the background's picture that stays visible: share of its width, from the left.",
+        "Point of the picture that stays visible: share of its width.",
+        example=0.4,
+        bounds=(0.0, 1.0),
+    )
+    background_y: float = option(
+        0.5,
+        "The point of the background's picture that stays visible: share of its height, from the top.",
+        "Point of the picture that stays visible: share of its height.",
+        example=0.4,
+        bounds=(0.0, 1.0),
+    )
+    background_zoom: float = option(
+        1.0,
+        "Enlarge the background's picture by this factor with `background_fit=position`.",
+        "Enlarge the picture by this factor with --background-fit position.",
+        example=1.5,
+        bounds=(1.0, MAX_ZOOM),
+    )
 
     @property
     def composed(self) -> bool:
         """Whether Backdrop composes a scene behind the product."""
         return self.background in ("scene", "reference")
 
-
-#: The background is a scene.
-AS_SCENERY = Ground()
 
 ShadowWord = Literal["scene", "none", "soft", "hard", "floating"]
 
@@ -328,49 +283,38 @@ ShadowWord = Literal["scene", "none", "soft", "hard", "floating"]
 class Shadow:
     """A caller's shadow for the product, on every background."""
 
-    shadow: Annotated[
-        ShadowWord,
-        Option(
-            "The product's shadow. `scene`: from the light of scene and mood; on white, the preset's. `none`: no"
-            " shadow. `soft` and `hard`: from a large or a small lamp. `floating`: the product floats above its shadow."
-            " In a transparent picture the shadow is in the alpha channel.",
-            "The product's shadow.",
-            example="soft",
-        ),
-    ] = "scene"
-    shadow_strength: Annotated[
-        float | None,
-        Option(
-            "How dark the shadow is: 0 is invisible, 1 is as dark as light allows. If omitted, the shadow's own.",
-            "How dark the shadow is, 0 to 1.",
-            example=0.6,
-            bounds=(0.0, 1.0),
-        ),
-    ] = None
-    shadow_softness: Annotated[
-        float | None,
-        Option(
-            "How soft the shadow's edge is: 0 is a bare bulb, 1 an overcast sky. If omitted, the shadow's own.",
-            "How soft the shadow's edge is, 0 to 1.",
-            example=0.4,
-            bounds=(0.0, 1.0),
-        ),
-    ] = None
+    shadow: ShadowWord = option(
+        "scene",
+        "The product's shadow. `scene`: from the light of scene and mood; on white, the preset's. `none`: no"
+        " shadow. `soft` and `hard`: from a large or a small lamp. `floating`: the product floats above its shadow."
+        " In a transparent picture the shadow is in the alpha channel.",
+        "The product's shadow.",
+        example="soft",
+    )
+    shadow_strength: float | None = option(
+        None,
+        "How dark the shadow is: 0 is invisible, 1 is as dark as light allows. If omitted, the shadow's own.",
+        "How dark the shadow is, 0 to 1.",
+        example=0.6,
+        bounds=(0.0, 1.0),
+    )
+    shadow_softness: float | None = option(
+        None,
+        "How soft the shadow's edge is: 0 is a bare bulb, 1 an overcast sky. If omitted, the shadow's own.",
+        "How soft the shadow's edge is, 0 to 1.",
+        example=0.4,
+        bounds=(0.0, 1.0),
+    )
     #: Degrees clockwise, seen from above.
-    shadow_direction: Annotated[
-        float | None,
-        Option(
-            "The direction in which the shadow falls, in degrees, as on a compass on the floor. 0 is away from the"
-            " viewer, 90 to the right, 180 towards the viewer, 270 to the left. If omitted, the light's own.",
-            "Direction in which the shadow falls, in degrees: 0 back, 90 right, 180 front, 270 left.",
-            example=60,
-            bounds=(0.0, 360.0),
-        ),
-    ] = None
+    shadow_direction: float | None = option(
+        None,
+        "The direction in which the shadow falls, in degrees, as on a compass on the floor. 0 is away from the"
+        " viewer, 90 to the right, 180 towards the viewer, 270 to the left. If omitted, the light's own.",
+        "Direction in which the shadow falls, in degrees: 0 back, 90 right, 180 front, 270 left.",
+        example=60,
+        bounds=(0.0, 360.0),
+    )
 
-
-#: The shadow is the scene's, or the preset's.
-AS_LIT = Shadow()
 
 AlignWord = Literal[
     "preset", "center", "left", "right", "top", "bottom", "top_left", "top_right", "bottom_left", "bottom_right"
@@ -383,37 +327,26 @@ class Frame:
     """A caller's framing: free margins, the product's alignment, and room for copy."""
 
     #: `pipeline.placement.margins` reads it.
-    margins: Annotated[
-        str,
-        Option(
-            "Free space around the product in place of the preset's, in pixels or percent, such as `40px 8% 120px`."
-            " Give one to four lengths in the order of CSS: top, right, bottom, left. The product is as large as they"
-            " allow. The report still checks the preset's rules.",
-            "Free space around the product: one to four lengths, as 10% or 40px, in the order of CSS.",
-            example="8% 10%",
-        ),
-    ] = ""
-    align: Annotated[
-        AlignWord,
-        Option(
-            "Where the product is in the space that margins and `copy_space` leave. `preset`: where the preset puts"
-            " it.",
-            "Where the product is within its margins.",
-            example="bottom_left",
-        ),
-    ] = "preset"
-    copy_space: Annotated[
-        CopySpaceWord,
-        Option(
-            "The side that stays free for copy: the product is outside it, and the scene keeps it calm.",
-            "The side that stays free for copy.",
-            example="left",
-        ),
-    ] = "none"
-
-
-#: The frame is the preset's.
-AS_FRAMED = Frame()
+    margins: str = option(
+        "",
+        "Free space around the product in place of the preset's, in pixels or percent, such as `40px 8% 120px`."
+        " Give one to four lengths in the order of CSS: top, right, bottom, left. The product is as large as they"
+        " allow. The report still checks the preset's rules.",
+        "Free space around the product: one to four lengths, as 10% or 40px, in the order of CSS.",
+        example="8% 10%",
+    )
+    align: AlignWord = option(
+        "preset",
+        "Where the product is in the space that margins and `copy_space` leave. `preset`: where the preset puts it.",
+        "Where the product is within its margins.",
+        example="bottom_left",
+    )
+    copy_space: CopySpaceWord = option(
+        "none",
+        "The side that stays free for copy: the product is outside it, and the scene keeps it calm.",
+        "The side that stays free for copy.",
+        example="left",
+    )
 
 
 @dataclass(frozen=True)
@@ -421,19 +354,13 @@ class Lettering:
     """A caller's text and logos on the picture."""
 
     #: `pipeline.lettering` reads it.
-    layers: Annotated[
-        str,
-        Option(
-            "Text and logos on the picture: a JSON list of at most 8 layers, or `template:NAME`, a template of the"
-            " catalogue. The guide to layers lists a layer's fields.",
-            "Text and logos: a JSON list of layers.",
-            example='[{"text": "New", "anchor": "top_left"}]',
-        ),
-    ] = ""
-
-
-#: The picture has no text and no logo.
-BARE = Lettering()
+    layers: str = option(
+        "",
+        "Text and logos on the picture: a JSON list of at most 8 layers, or `template:NAME`, a template of the"
+        " catalogue. The guide to layers lists a layer's fields.",
+        "Text and logos: a JSON list of layers.",
+        example='[{"text": "New", "anchor": "top_left"}]',
+    )
 
 
 @dataclass(frozen=True)
@@ -441,33 +368,43 @@ class Acceptance:
     """A caller's limits on the report: the caller pays only for a picture that keeps them."""
 
     #: `pipeline.delivery.acceptance` reads it.
-    accept: Annotated[
-        str,
-        Option(
-            "Limits that the picture must keep: `strict`, `standard`, `none`, or a JSON object of limits. Backdrop"
-            " tries a picture that misses again, up to three times in all. A job without an accepted picture fails"
-            " with `not_accepted`, and its credits come back. If omitted, the brand's or the client's limits. The"
-            " guide to acceptance lists them.",
-            "Limits that the picture must keep: strict, standard, none, or a JSON object.",
-            example="standard",
-        ),
-    ] = ""
+    accept: str = option(
+        "",
+        "Limits that the picture must keep: `strict`, `standard`, `none`, or a JSON object of limits. Backdrop"
+        " tries a picture that misses again, up to three times in all. A job without an accepted picture fails"
+        " with `not_accepted`, and its credits come back. If omitted, the brand's or the client's limits. The"
+        " guide to acceptance lists them.",
+        "Limits that the picture must keep: strict, standard, none, or a JSON object.",
+        example="standard",
+    )
 
-
-#: No limits of its own.
-UNJUDGED = Acceptance()
 
 OptionRecord = Placement | Output | Dressing | Ground | Shadow | Frame | Lettering | Acceptance
-#: Records whose fields each have a parameter, by their name in `SwapOrder`.
+
+
+@dataclass(frozen=True, kw_only=True)
+class Picture:
+    """What an order and the `Spec` that is made of it share: the records of options, and what the picture is for."""
+
+    placement: Placement = Placement()
+    output: Output = Output()
+    dressing: Dressing = Dressing()
+    ground: Ground = Ground()
+    shadow: Shadow = Shadow()
+    frame: Frame = Frame()
+    lettering: Lettering = Lettering()
+    acceptance: Acceptance = Acceptance()
+    #: Place in the photo of the product that the caller means; None: everything that stands out.
+    subject: PhotoPlace | None = None
+    #: Whether the background is made without the product, so that it is the same for all of them.
+    pinned: bool = False
+    #: Whether the picture is small and watermarked.
+    preview: bool = False
+
+
+#: Records whose fields each have a parameter, by their name in an order and a spec.
 RECORDS: Mapping[str, type[OptionRecord]] = {
-    "placement": Placement,
-    "output": Output,
-    "dressing": Dressing,
-    "ground": Ground,
-    "shadow": Shadow,
-    "frame": Frame,
-    "lettering": Lettering,
-    "acceptance": Acceptance,
+    one.name: type(one.default) for one in fields(Picture) if isinstance(one.default, OptionRecord)
 }
 
 
@@ -478,20 +415,18 @@ def all_options() -> Iterator[tuple[str, Any, Any, Option]]:
 
 def options_of(record: type[OptionRecord]) -> Iterator[tuple[str, Any, Any, Option]]:
     """Yield the name, the type, the default and the `Option` of each field."""
-    kinds = get_type_hints(record, include_extras=True)
+    kinds = get_type_hints(record)
     for one in fields(record):
-        kind, option = get_args(kinds[one.name])
-        yield one.name, kind, one.default, option
+        yield one.name, kinds[one.name], one.default, one.metadata["option"]
 
 
 def given(options: OptionRecord) -> dict[str, Any]:
     """Return the options that differ from their default, by name."""
-    defaults = ((name, default) for name, _, default, _ in options_of(type(options)))
-    return {name: value for name, default in defaults if (value := getattr(options, name)) != default}
+    return {one.name: value for one in fields(options) if (value := getattr(options, one.name)) != one.default}
 
 
 @dataclass(frozen=True)
-class SwapOrder:
+class SwapOrder(Picture):
     """A caller's request for one swap of a photo; the API, the command line, a batch and Python all parse into it.
 
     `service.catalogue.specs` stores it and makes the `Spec` from it.
@@ -507,23 +442,11 @@ class SwapOrder:
     brand: str | None = None
     #: 0 to SEED_LIMIT - 1; None: Backdrop draws a seed.
     seed: int | None = None
-    preview: bool = False
-    placement: Placement = UNMOVED
-    #: Place in the photo of the product that the caller means.
-    subject: PhotoPlace | None = None
-    output: Output = AS_PRESET
-    dressing: Dressing = AS_SCENE
-    ground: Ground = AS_SCENERY
-    shadow: Shadow = AS_LIT
-    frame: Frame = AS_FRAMED
-    lettering: Lettering = BARE
-    acceptance: Acceptance = UNJUDGED
     #: The caller's own id, and its own key-value pairs.
     reference: str | None = None
     metadata: tuple[tuple[str, str], ...] = ()
-    #: Filled in from the brand: words for the prompt, and whether the background is made without the product.
+    #: Words for the prompt, filled in from the brand, as `pinned` is.
     style_words: tuple[str, ...] = ()
-    pinned: bool = False
     #: Options that the caller sent, even with their default value; a brand's don't replace them. Also `seed` if sent.
     sent: frozenset[str] = field(default=frozenset(), compare=False)
 

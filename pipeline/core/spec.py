@@ -6,26 +6,7 @@ All records are frozen. `service.catalogue.catalogue` makes the named records fr
 from dataclasses import dataclass
 from typing import Literal
 
-from pipeline.core.order import (
-    AS_FRAMED,
-    AS_LIT,
-    AS_PRESET,
-    AS_SCENE,
-    AS_SCENERY,
-    BARE,
-    UNJUDGED,
-    UNMOVED,
-    Acceptance,
-    Dressing,
-    Format,
-    Frame,
-    Ground,
-    Lettering,
-    Output,
-    PhotoPlace,
-    Placement,
-    Shadow,
-)
+from pipeline.core.order import Format, Picture, Shadow
 
 #: A preset's background. `white`: pure 255, 255, 255. `scene`: generated. `transparent`: none, straight alpha.
 BackgroundRule = Literal["scene", "white", "transparent"]
@@ -144,7 +125,7 @@ class Preset:
 
 
 @dataclass(frozen=True)
-class Spec:
+class Spec(Picture):
     """One swap, fully specified. Free-text scenes and moods arrive as records whose `prompt` quotes the text."""
 
     scene: Scene
@@ -156,20 +137,6 @@ class Spec:
     seed: int
     #: Words of the brand's style, for the prompt only.
     style_words: str = ""
-    #: Whether the background is made without the product, so that it is the same for all of them.
-    pinned: bool = False
-    placement: Placement = UNMOVED
-    output: Output = AS_PRESET
-    dressing: Dressing = AS_SCENE
-    ground: Ground = AS_SCENERY
-    shadow: Shadow = AS_LIT
-    frame: Frame = AS_FRAMED
-    lettering: Lettering = BARE
-    acceptance: Acceptance = UNJUDGED
-    #: Place in the photo of the product that the caller means; None: everything that stands out.
-    subject: PhotoPlace | None = None
-    #: Whether the picture is small and watermarked.
-    preview: bool = False
     #: Whether the picture has the previews' visible watermark and detail at its full size.
     sandbox: bool = False
     #: The render whose background is used again, with the ground "render".
@@ -191,7 +158,7 @@ class Spec:
     def traces_shadow(self) -> bool:
         """Whether a plain spec asks for a shadow that is traced, and its preset allows it."""
         allowed = self.preset.background != "white" or self.preset.shadow
-        return allowed and self.shadow.shadow != "none" and self.shadow != AS_LIT
+        return allowed and self.shadow.shadow != "none" and self.shadow != Shadow()
 
 
 @dataclass(frozen=True)

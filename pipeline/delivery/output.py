@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import replace
 
-from pipeline.core.order import AS_PRESET, MAX_ASPECT, MAX_PIXELS, SIDES, OptionFault, Output
+from pipeline.core.order import MAX_ASPECT, MAX_PIXELS, SIDES, OptionFault, Output
 from pipeline.core.spec import Preset
 
 
@@ -50,7 +50,7 @@ def ordered(preset: Preset, output: Output) -> Preset:
     An ordered quality is the start of the search. It rises until the product's colours are kept, and falls where the
     file is too heavy for the place.
     """
-    if output == AS_PRESET:
+    if output == Output():
         return preset
     size, (start, floor) = preset.size, preset.quality
     if output.width is not None and output.height is not None:

@@ -8,7 +8,7 @@ from math import inf
 
 import numpy as np
 
-from pipeline.core.order import AS_FRAMED, Frame, Placement
+from pipeline.core.order import Frame, Placement
 from pipeline.core.spec import Preset, Spec
 from pipeline.placement.camera import TOP_DOWN
 from pipeline.placement.facts import Box
@@ -30,7 +30,7 @@ def fit(
     *,
     top_down: bool = False,
     stands: bool = True,
-    frame: Frame = AS_FRAMED,
+    frame: Frame = Frame(),
     most: float = inf,
 ) -> Box:
     """Return the product's box on a width×height canvas, in pixels: left, top, right, bottom.
@@ -64,7 +64,7 @@ def fit(
     # A flat product placed in the middle would float in front of the wall.
     below = min(0.42 * free, 0.2 * height) if preset.background == "scene" and not top_down else free / 2
     y = _within(height - below - h, h, top * height, (1 - bottom) * height, height)
-    if frame != AS_FRAMED:
+    if frame != Frame():
         space = left * width, top * height, (1 - right) * width, (1 - bottom) * height
         floor = height if preset.background == "scene" and stands and not top_down else None
         x, y, *_ = corner(preset, frame, space, (w, h), floor=floor)

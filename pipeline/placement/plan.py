@@ -7,7 +7,7 @@ from dataclasses import replace
 from math import inf
 
 from pipeline.core.errors import NoHonestPlacement
-from pipeline.core.order import AS_FRAMED
+from pipeline.core.order import Frame
 from pipeline.core.spec import Spec
 from pipeline.placement.adjust import FULL_BOX, Outline, Position, adjusted
 from pipeline.placement.camera import OPEN_ABOVE, OPEN_FLOOR, TOP_DOWN, drawn_kind, has_angle, seen_from
@@ -40,9 +40,9 @@ def fitted(spec: Spec, facts: CutoutFacts, width: int, height: int) -> Place | R
     drawn = shown(spec, facts)
     if isinstance(drawn, Refusal):
         return drawn
-    plain = _box(replace(drawn, frame=AS_FRAMED), facts, width, height)
+    plain = _box(replace(drawn, frame=Frame()), facts, width, height)
     box = plain
-    if spec.frame != AS_FRAMED:
+    if spec.frame != Frame():
         # A frame enlarges the product no further than it stays sharp, or than the preset does.
         most = inf if facts.box is None else MAX_ENLARGED * (facts.box[3] - facts.box[1])
         box = _box(drawn, facts, width, height, max(most, plain[3] - plain[1]))
@@ -52,7 +52,7 @@ def fitted(spec: Spec, facts: CutoutFacts, width: int, height: int) -> Place | R
 def _box(spec: Spec, facts: CutoutFacts, width: int, height: int, most: float = inf) -> Box:
     """Return the box of a product in its scene as drawn, at most `most` pixels high where a frame decides it."""
     preset, kind, aspect = spec.preset, drawn_kind(spec), facts.aspect or 1.0
-    if preset.background == "transparent" and preset.size is None and spec.frame == AS_FRAMED:
+    if preset.background == "transparent" and preset.size is None and spec.frame == Frame():
         return facts.box or (0, 0, width, height)
     edges, hangs, stands = facts.cut_sides, facts.hangs_in(kind), facts.stands_in(kind)
     down = hangs or kind in TOP_DOWN

@@ -5,7 +5,7 @@ To add a rule, write a function here and list its name in one of the two tuples 
 
 from collections.abc import Callable, Iterable
 
-from pipeline.core.order import AS_FRAMED
+from pipeline.core.order import Frame
 from pipeline.placement.adjust import on_canvas
 from pipeline.placement.facts import CutoutFacts
 from pipeline.placement.fit import lost
@@ -76,7 +76,7 @@ def in_copy_room(place: Place) -> Refusal | None:
 def no_room(place: Place) -> Refusal | None:
     """Refuse margins in pixels that leave no space on a canvas whose size is the photo's."""
     left, top, right, bottom = insets(place.spec.preset, place.spec.frame, *place.size)
-    if place.spec.frame == AS_FRAMED or 1 - max(left + right, top + bottom) >= LEAST_SPACE:
+    if place.spec.frame == Frame() or 1 - max(left + right, top + bottom) >= LEAST_SPACE:
         return None
     size = "{}x{}".format(*place.size)
     message = f"The margins {place.spec.frame.margins} leave no room on a picture of {size} pixels. Make them smaller."

@@ -7,7 +7,7 @@ from types import MappingProxyType
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.core.order import AS_LIT, Shadow, ShadowWord
+from pipeline.core.order import Shadow, ShadowWord
 from pipeline.core.spec import Mood, SceneKind
 from pipeline.geometry.sampling import square_to
 from pipeline.scene.layout import Gobo, Rig
@@ -58,7 +58,7 @@ def rig(
     wall: float,
     angle: float,
     rng: np.random.Generator,
-    shadow: Shadow = AS_LIT,
+    shadow: Shadow = Shadow(),
     place: tuple[Plate, bool] | None = None,
 ) -> Rig:
     """Return the light of a scene whose wall is at z = `wall`; `angle` as `Mood.light_angle`, for this picture.

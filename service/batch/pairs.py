@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import PurePosixPath
 
-from pipeline.core.order import AS_SCENE, AS_SCENERY, SwapOrder
+from pipeline.core.order import Dressing, Ground, SwapOrder
 from service.batch.photos import Photo
 from service.batch.spec_file import BatchSpec
 
@@ -72,7 +72,7 @@ def pair_up(
         stem = _stem(photo.name)
         name = stem if stems[stem.lower()] == 1 else photo.name
         order = spec.of(photo.name)
-        bare = replace(order, scene="white", colors=(), dressing=AS_SCENE, ground=AS_SCENERY, sent=frozenset())
+        bare = replace(order, scene="white", colors=(), dressing=Dressing(), ground=Ground(), sent=frozenset())
         orders = [replace(bare if preset in plain else order, preset=preset) for preset in presets]
         groups.append([Pair(photo, one, f"{one.preset}/{name}") for one in orders])
     return groups

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
-from pipeline.core.order import AS_FRAMED, UNMOVED, Output, SwapOrder
+from pipeline.core.order import Frame, Output, Placement, SwapOrder
 from pipeline.core.spec import Preset, Spec
 from pipeline.placement.camera import drawn_kind
 from pipeline.placement.facts import CutoutFacts
@@ -80,12 +80,12 @@ def placing_cautions(catalogue: Catalogue, spec: Spec, facts: CutoutFacts) -> It
     if spec.pinned and drawn_kind(spec) != "white" and leaves_place(spec.placement):
         text = "The brand's background fits only the usual place of a product. If moved, this product gets its own."
         yield Caution("placement_unpins", text)
-    whole, framed = facts.stance in ("standing", "lying") and not facts.cut_sides, spec.frame != AS_FRAMED
+    whole, framed = facts.stance in ("standing", "lying") and not facts.cut_sides, spec.frame != Frame()
     moves = spec.placement.moves and whole
     if isinstance(drawn, Refusal) or not ((moves or framed) and facts.aspect and spec.preset.size):
         return  # only the render itself will show it
     # The product's outline is unknown here, so a turn can't be computed, nor any move along a crop.
-    upright = replace(spec, placement=replace(spec.placement, turn=0.0) if moves else UNMOVED)
+    upright = replace(spec, placement=replace(spec.placement, turn=0.0) if moves else Placement())
     place = placed(upright, facts, *spec.preset.size)
     if isinstance(place, Refusal):
         yield Caution("no_honest_placement", f"{place.message} The swap would fail and be refunded.")

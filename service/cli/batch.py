@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from pipeline.core.order import AS_SCENERY, BARE, SwapOrder
+from pipeline.core.order import Ground, Lettering, SwapOrder
 from service.cli.options import settings_from
 from service.cli.remote import remote, remote_options
 from service.cli.swap import preset_of
@@ -164,7 +164,7 @@ def _make_remotely(asked: Asked, concurrency: int, url: str | None, key: str | N
             if missing:
                 return missing
             # The files have no keys yet.
-            bare = replace(order, ground=AS_SCENERY, lettering=BARE) if files else order
+            bare = replace(order, ground=Ground(), lettering=Lettering()) if files else order
             try:
                 backdrop.plan(spec_of(bare))
             except Invalid as error:

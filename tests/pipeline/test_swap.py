@@ -12,7 +12,7 @@ from PIL import Image, ImageDraw
 
 from pipeline.core.errors import NoHonestPlacement
 from pipeline.core.networks import Networks, Viewpoint
-from pipeline.core.order import UNMOVED, Lettering, Placement, StanceWord
+from pipeline.core.order import Lettering, Placement, StanceWord
 from pipeline.core.provenance import read_digital_source_type
 from pipeline.core.spec import Limits, Spec
 from pipeline.delivery.acceptance import SETS, judge
@@ -198,7 +198,7 @@ def test_a_product_cropped_above_reaches_from_the_floor_to_the_upper_edge_with_i
 def test_a_moved_product_takes_its_scene_along_and_its_report_lists_broken_rules() -> None:
     place = replace(preset((240, 240), form="jpeg"), fill_bounds=(0.5, 0.95))
     shown = {}
-    for placement in (UNMOVED, Placement(0.1, -0.05, 0.7, 0)):
+    for placement in (Placement(), Placement(0.1, -0.05, 0.7, 0)):
         asked = spec("podium", place=place, placement=placement)
         render = made(asked)
         shown[placement] = to_json(render.report)

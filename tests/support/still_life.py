@@ -11,7 +11,7 @@ from PIL import Image
 
 from pipeline.compositing.shadow import cast_shadow
 from pipeline.core.networks import Capabilities, FunctionSegmenter, Networks, Painted, PaintRequest
-from pipeline.core.order import UNMOVED, Placement
+from pipeline.core.order import Placement
 from pipeline.core.spec import Mood, Preset, Scene, SceneKind, Spec
 from pipeline.core.types import Photo, Rgb8
 from pipeline.geometry.ray import Field
@@ -153,7 +153,7 @@ def spec(
     place: Preset | None = None,
     seed: int = 1,
     softness: float = 0.5,
-    placement: Placement = UNMOVED,
+    placement: Placement = Placement(),
 ) -> Spec:
     scene = Scene("s", "S", "s", "a scene", kind, palette=("#d8c3a5", "#b08968"))
     mood = Mood("m", "M", "m", "a mood", softness=softness)

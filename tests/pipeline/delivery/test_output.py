@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from pipeline.core.order import AS_PRESET, Output
+from pipeline.core.order import Output
 from pipeline.core.spec import Limits
 from pipeline.delivery.output import ordered, output_faults
 from pipeline.delivery.preset_rules import reopen
@@ -30,7 +30,7 @@ def test_a_swap_delivers_the_ordered_output_and_the_report_compares_it_with_the_
 def test_the_search_starts_at_the_ordered_quality_and_never_goes_below_its_minimum() -> None:
     place = preset(form="jpeg")  # 95, down to 80
 
-    assert ordered(place, AS_PRESET) is place
+    assert ordered(place, Output()) is place
     assert ordered(place, Output(quality=85)).quality == (85, 80)
     assert ordered(place, Output(quality=40)).quality == (40, 40)
 
