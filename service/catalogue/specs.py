@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, fields, replace
 from typing import Any
 
-from pipeline.core.order import RECORDS, SEED_LIMIT, OptionRecord, Output, PhotoPlace, SwapOrder, given
+from pipeline.core.order import RECORDS, SEED_LIMIT, OptionRecord, Output, PhotoPlace, Picture, SwapOrder, given
 from pipeline.core.spec import Earlier, Mood, Preset, Scene, Spec
 from pipeline.delivery.output import ordered
 from pipeline.lettering.layers import filled, logos_of, with_logos
@@ -22,40 +22,45 @@ def stored_spec(catalogue: Catalogue, order: SwapOrder) -> dict[str, Any]:
     Its colours are #rrggbb. An order without a seed gets a random one. Raises ValueError or KeyError for values that
     the catalogue refuses.
     """
-    if order.lettering.layers:
-        order = replace(order, lettering=filled(order))
+    order = settled(order)
+    scene, mood, preset = records_of(catalogue, order)
     return {
         "scene_type": order.scene,
         "mood": order.mood,
         "dominant_colors": list(order.colors),
         "output_preset": order.preset,
-        "seed": secrets.randbelow(SEED_LIMIT) if order.seed is None else order.seed,
+        "seed": order.seed,
         "style_words": list(order.style_words),
         "pinned": order.pinned,
         # Only values that differ from the default. To add a field, see `service.catalogue.spec_versions`.
         **{name: _stored(getattr(order, name)) for name, kind in RECORDS.items() if getattr(order, name) != kind()},
         **({} if order.subject is None else {"subject": list(order.subject)}),
-        "records": {
-            "scene": record_to_json(catalogue.scene(order.scene)),
-            "mood": record_to_json(catalogue.mood(order.mood, order.scene, order.style_words)),
-            "preset": record_to_json(catalogue.preset(order.preset)),
-        },
+        "records": {"scene": record_to_json(scene), "mood": record_to_json(mood), "preset": record_to_json(preset)},
     }
+
+
+def settled(order: SwapOrder) -> SwapOrder:
+    """Return the order with a random seed if it has none, and with its layers' placeholders filled in."""
+    seed = secrets.randbelow(SEED_LIMIT) if order.seed is None else order.seed
+    return replace(order, seed=seed, lettering=filled(order))
+
+
+def records_of(catalogue: Catalogue, order: SwapOrder) -> tuple[Scene, Mood, Preset]:
+    """Return the catalogue's records of an order. Raises ValueError or KeyError for values that it refuses."""
+    mood = catalogue.mood(order.mood, order.scene, order.style_words)
+    return catalogue.scene(order.scene), mood, catalogue.preset(order.preset)
+
+
+def spec_of(order: SwapOrder, scene: Scene, mood: Mood, preset: Preset) -> Spec:
+    """Return the spec of a valid order with these records; its seed is 0 before it has one."""
+    shared: dict[str, Any] = {one.name: getattr(order, one.name) for one in fields(Picture)}
+    return Spec(scene, mood, order.colors, preset, order.seed or 0, style_of(order.style_words), **shared)
 
 
 def planned_spec(catalogue: Catalogue, order: SwapOrder) -> Spec:
     """Return the spec of a valid order before it has a seed, with the ordered output in its preset."""
-    return Spec(
-        scene=catalogue.scene(order.scene),
-        mood=catalogue.mood(order.mood, order.scene, order.style_words),
-        palette=order.colors,
-        preset=ordered(catalogue.presets[order.preset], order.output),
-        seed=order.seed or 0,
-        style_words=str(order.style_words),
-        pinned=order.pinned,
-        subject=order.subject,
-        **{name: getattr(order, name) for name in RECORDS if name != "output"},
-    )
+    scene, mood, preset = records_of(catalogue, order)
+    return replace(spec_of(order, scene, mood, ordered(preset, order.output)), output=Output())
 
 
 def seed_of(order: SwapOrder) -> int:
@@ -67,7 +72,7 @@ def seed_of(order: SwapOrder) -> int:
 
 def order_of(stored: Mapping[str, Any]) -> SwapOrder:
     """Return the order of a stored spec. Unknown fields are ignored."""
-    order = SwapOrder(
+    return SwapOrder(
         scene=stored["scene_type"],
         mood=stored["mood"],
         preset=stored["output_preset"],
@@ -77,8 +82,8 @@ def order_of(stored: Mapping[str, Any]) -> SwapOrder:
         style_words=tuple(stored.get("style_words", ())),
         pinned=stored.get("pinned", False),
         subject=subject_of(stored),
+        **_options(stored),
     )
-    return replace(order, **{name: _known(kind, stored.get(name, {})) for name, kind in RECORDS.items()})
 
 
 def resolve_spec(
@@ -90,21 +95,12 @@ def resolve_spec(
     values that the catalogue refuses.
     """
     require_readable(version)
-    scene, mood, preset = _records(stored, catalogue)
     order, old = order_of(stored), stored.get("earlier")
-    return Spec(
-        scene=scene,
-        mood=mood,
-        palette=order.colors,
-        preset=preset,
-        seed=stored["seed"],
-        style_words=style_of(order.style_words),
-        pinned=order.pinned,
-        subject=order.subject,
+    return replace(
+        spec_of(order, *_records(stored, order, catalogue)),
         preview=preview,
         sandbox=stored.get("sandbox", False),
         earlier=old and Earlier(resolve_spec(old["spec"], catalogue, old["spec_version"]), old["source_key"]),
-        **{name: getattr(order, name) for name in RECORDS},
     )
 
 
@@ -113,8 +109,12 @@ def _stored(options: OptionRecord) -> dict[str, Any]:
     return asdict(options) if isinstance(options, Output) else given(options)
 
 
-def _known(kind: type[OptionRecord], stored: Mapping[str, Any]) -> Any:
-    return kind(**{field.name: stored[field.name] for field in fields(kind) if field.name in stored})
+def _options(stored: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the records of options of a stored spec, by their names."""
+    return {
+        name: kind(**{one: value for one, value in stored.get(name, {}).items() if one in kind.__dataclass_fields__})
+        for name, kind in RECORDS.items()
+    }
 
 
 def subject_of(stored: Mapping[str, Any], version: int = SPEC_VERSION) -> PhotoPlace | None:
@@ -144,18 +144,15 @@ def with_sources(order: SwapOrder, names: Mapping[str, str]) -> SwapOrder:
 
 def stored_extra_sources(stored: Mapping[str, Any]) -> list[str]:
     """Return the keys of `extra_sources` of a stored spec, and the photo of its earlier render; a cut-out has none."""
-    order = SwapOrder("", "", "")
-    order = replace(order, **{name: _known(kind, stored.get(name, {})) for name, kind in RECORDS.items()})
-    found = [*extra_sources(order).values()]
+    found = [*extra_sources(SwapOrder("", "", "", **_options(stored))).values()]
     if earlier := stored.get("earlier"):
         found += [earlier["source_key"], *stored_extra_sources(earlier["spec"])]
     return found
 
 
-def _records(stored: dict[str, Any], catalogue: Catalogue) -> tuple[Scene, Mood, Preset]:
+def _records(stored: dict[str, Any], order: SwapOrder, catalogue: Catalogue) -> tuple[Scene, Mood, Preset]:
     if "records" not in stored:
-        scene, mood, preset = stored["scene_type"], stored["mood"], stored["output_preset"]
-        return catalogue.scene(scene), catalogue.mood(mood, scene), catalogue.preset(preset)
+        return records_of(catalogue, order)
     records = stored["records"]
     if not isinstance(records, dict) or not {"scene", "mood", "preset"} <= set(records):
         raise ValueError(f"records: scene, mood and preset are required. Received {records!r:.80}.")

@@ -22,7 +22,7 @@ from pipeline.report import to_json
 from pipeline.swap import SwapResult, cut_out, swap
 from service.catalogue.catalogue import Catalogue, load_catalogue
 from service.catalogue.cautions import Caution, cautions
-from service.catalogue.specs import extra_sources, resolve_spec, stored_spec
+from service.catalogue.specs import extra_sources, records_of, settled, spec_of
 from service.catalogue.swap_request import OrderRefused, checked
 from service.cutouts.mask_file import MaskInvalid, checked_mask
 from service.cutouts.pixels import of_network
@@ -40,8 +40,8 @@ class SpecInvalid(ValueError):
 
 def build_spec(catalogue: Catalogue, order: SwapOrder) -> Spec:
     """Return the spec of an order, by the API's own rules. Raises OrderRefused."""
-    order = checked(catalogue, order)
-    return resolve_spec(stored_spec(catalogue, order), catalogue, preview=order.preview)
+    order = settled(checked(catalogue, order))
+    return spec_of(order, *records_of(catalogue, order))
 
 
 def files_of(order: SwapOrder) -> dict[str, bytes]:
