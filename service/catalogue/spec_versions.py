@@ -1,21 +1,5 @@
 """Versions of the stored spec, which let several releases run at the same time.
 
-| version | new fields |
-|---|---|
-| 1 | all fields from before specs had a version |
-| 2 | `placement.stance`, `subject`, `dressing.props`, `dressing.colors_on` |
-| 3 | `ground.background`, `ground.background_color`, `ground.background_image`, `ground.background_render` |
-| 3 | `ground.background_fit`, `ground.background_x`, `ground.background_y`, `ground.background_zoom` |
-| 3 | `shadow.shadow`, `shadow.shadow_strength`, `shadow.shadow_softness`, `shadow.shadow_direction` |
-| 3 | `frame.margins`, `frame.align`, `frame.copy_space`, `lettering.layers`, `earlier` |
-| 4 | `acceptance.accept`, `sandbox`, `simulate` |
-| 4 | `records.scene.kind=room` |
-| 4 | `records.scene.far=kitchen`, `records.scene.far=living_room`, `records.scene.far=window` |
-| 4 | `records.scene.far=bathroom`, `records.scene.far=loft`, `records.scene.far=cafe` |
-| 4 | `records.scene.far=hall`, `records.scene.far=street`, `records.scene.far=park` |
-| 4 | `records.scene.far=wood`, `records.scene.far=sea`, `records.scene.far=sunset` |
-| 4 | `records.mood.props=candles`, `records.mood.props=fruit`, `records.mood.props=cup`, `records.mood.props=basket` |
-
 An API stores an order with the lowest version that supports it, so older workers can run orders without new fields. A
 worker claims no job above its own version. A reader ignores unknown fields: at its version or below, they have the
 value that it uses anyway. It refuses newer versions by name.
@@ -23,9 +7,8 @@ value that it uses anyway. It refuses newer versions by name.
 How to add a field to the stored spec:
 
 1. Raise SPEC_VERSION, once a release: all fields of one release share a version.
-2. Add the field to the table above. Add to SINCE its path, the version, and the value that older workers assume. For a
-   new word in a closed list (a scene's kind, a finish, a prop) the path is "records.scene.kind=WORD", and no value is
-   harmless.
+2. Add to SINCE its path, the version, and the value that older workers assume. For a new word in a closed list (a
+   scene's kind, a finish, a prop) the path is "records.scene.kind=WORD", and no value is harmless.
 3. Never change the meaning of an existing field: add a new field. A new operation needs no version, because a worker
    claims only operations that it knows.
 """
@@ -38,22 +21,21 @@ from pipeline.core.spec import Far
 
 #: The newest version that this release writes and reads.
 SPEC_VERSION = 4
+#: The version that added a record of options with all of its fields.
+_RECORDS_SINCE = {"dressing": 2, "ground": 3, "shadow": 3, "frame": 3, "lettering": 3, "acceptance": 4}
 #: By path: the version that added a field, and the value that an older worker assumes.
 SINCE: Mapping[str, tuple[int, Any]] = {
     "placement.stance": (2, "auto"),
     "subject": (2, None),
-    "dressing.props": (2, "scene"),
-    "dressing.colors_on": (2, ""),
     "earlier": (3, None),
-    "acceptance.accept": (4, ""),
     "sandbox": (4, False),
     "simulate": (4, None),
     "records.scene.kind=room": (4, None),
     **{f"records.scene.far={place}": (4, None) for place in get_args(Far) if place not in ("lights", "foliage")},
     **{f"records.mood.props={family}": (4, None) for family in ("candles", "fruit", "cup", "basket")},
     **{
-        f"{name}.{option}": (3, default)
-        for name in ("ground", "shadow", "frame", "lettering")
+        f"{name}.{option}": (version, default)
+        for name, version in _RECORDS_SINCE.items()
         for option, _, default, _ in options_of(RECORDS[name])
     },
 }

@@ -10,7 +10,6 @@ import pytest
 
 from pipeline.core.order import RECORDS, Dressing, Output, Placement, Shadow, SwapOrder
 from pipeline.core.spec import Mood, Preset, Scene
-from service.catalogue import spec_versions
 from service.catalogue.catalogue import load_catalogue
 from service.catalogue.spec_versions import SINCE, SPEC_VERSION, version_of
 from service.catalogue.specs import stored_spec
@@ -104,12 +103,6 @@ def test_every_field_and_word_of_a_stored_spec_names_its_version() -> None:
     assert stored_paths() >= set(SINCE)
     assert max(version for version, _ in SINCE.values()) == SPEC_VERSION
     assert all(version > 1 for version, _ in SINCE.values())
-
-
-def test_the_table_names_every_field_with_its_version() -> None:
-    for path, (version, _) in SINCE.items():
-        (line,) = [line for line in (spec_versions.__doc__ or "").splitlines() if f"`{path}`" in line and "|" in line]
-        assert line.startswith(f"| {version} |")
 
 
 def spec(**asked: Any) -> dict[str, Any]:
