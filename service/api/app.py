@@ -213,7 +213,7 @@ def _parts(settings: Settings, metrics: JobMetrics) -> dict[str, Any]:
         "webhooks": Webhooks(engine, cipher, allow_private=settings.webhook_allow_private),
         "notifier": notifier,
         "orders": Orders(engine, jobs),
-        "orders_submit": OrderSubmit(submit, OrderIntake(engine, intake), settings.largest_order),
+        "orders_submit": OrderSubmit(submit, OrderIntake(intake), settings.largest_order),
     }
 
 

@@ -1,6 +1,6 @@
 """Job intake: turns a request into a job. One transaction writes the request log, the debit and the job."""
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import partial
@@ -16,9 +16,9 @@ from service.catalogue.specs import order_of, stored_extra_sources, subject_of
 from service.database.clock import ago, db_now
 from service.database.commit import CommitUnanswered, in_transaction, was_written
 from service.database.engine import reader
-from service.database.tables import UNFINISHED, clients, jobs, request_logs, stored_objects
+from service.database.tables import UNFINISHED, clients, jobs, orders, request_logs, stored_objects
 from service.jobs.records import Asked, JobStatus, Kind, Operation, kind_of, may_be_id
-from service.jobs.turns import WAITING, new_turn, of_peers, taken
+from service.jobs.turns import WAITING, new_turns, of_peers, taken
 from service.storage.registry import SourceExpired, registered, use_source
 from service.telemetry.correlation import current
 
@@ -62,6 +62,8 @@ class QueueShareTaken(Exception):
 
 #: PostgreSQL's lock_not_available: a statement waited longer than `lock_timeout`.
 _LOCK_TIMEOUT = "55P03"
+#: Jobs whose messages the submit sends itself. The sweep sends the others within seconds.
+SENT_AT_ONCE = 64
 #: The limits that can refuse a job.
 Refusal = TooManyUnfinishedJobs | QueueFull | QueueShareTaken
 Answer = TypeVar("Answer")
@@ -176,8 +178,12 @@ class JobIntake:
         OutcomeUnknown if the commit may have succeeded.
         """
         key = new.idempotency_key
-        answer = partial(self.first_answer, new.client_id, key, new.asked)
-        return self.once(key, partial(self._create, new), answer)
+
+        def create() -> Accepted:
+            (job_id,) = self.write([new], log_values(new) | {"idempotency_key": key})
+            return Accepted(new.request_id, job_id, new.credits_cost)
+
+        return self.once(key, create, partial(self.first_answer, new.client_id, key, new.asked))
 
     @staticmethod
     def once(key: str | None, create: Callable[[], Answer], first_answer: Callable[[], Answer | None]) -> Answer:
@@ -223,30 +229,54 @@ class JobIntake:
                 found.append(refusal)
         return found
 
-    def _create(self, new: NewJob) -> Accepted:
-        accepted = Accepted(new.request_id, str(ULID()), new.credits_cost)
-        log = request_logs.insert().values(**log_values(new), idempotency_key=new.idempotency_key)
+    def write(self, new: Sequence[NewJob], log: Mapping[str, Any], order: Mapping[str, Any] | None = None) -> list[str]:
+        """Write a request's log and its jobs of one kind, in one transaction. Return the jobs' ids.
+
+        The jobs of an `order` have logs of their own. Its first SENT_AT_ONCE jobs count as sent. Raises as `create`.
+        """
+        client_id, kind = log["client_id"], new[0].kind
+        # Sorted, as the jobs of a client start in the order of their ids, and lists show them so.
+        job_ids = sorted(str(ULID()) for _ in new)
+        rows = [job_values(job, job_id) for job, job_id in zip(new, job_ids, strict=True)]
+        sources = {key: True for job in new for key in stored_extra_sources(job.spec)}
+        sources |= {job.source_key: job.source_known for job in new}
         try:
             with in_transaction(self._engine) as connection:
                 # The log first: a repeated request finds its key here, before any limit can refuse it.
-                self.log(connection, new.client_id, new.idempotency_key, log)
+                self._log(connection, log)
                 # The photo before the client, as everywhere (`service.database.tables`); several in key order.
-                for key in sorted({new.source_key, *stored_extra_sources(new.spec)}):
-                    use_source(connection, new.client_id, key, known=new.source_known or key != new.source_key)
-                self._make_job(connection, new, accepted)
-                debit(connection, new.client_id, {accepted.job_id: new.credits_cost})
-                self._check_queue(connection, new.client_id, new.kind)
-                self._check_unfinished(connection, new.client_id)
+                for key, known in sorted(sources.items()):
+                    use_source(connection, client_id, key, known=known)
+                if order is not None:
+                    connection.execute(orders.insert().values(**order))
+                    connection.execute(request_logs.insert(), [log_values(job) for job in new])
+                    rows = [row | {"order_id": order["id"]} for row in rows]
+                version = max(row["spec_version"] for row in rows)
+                turns = new_turns(connection, client_id, kind, version, count=len(new))
+                rows = [row | {"turn": turn} for row, turn in zip(rows, turns, strict=True)]
+                refusals = self.refusals(connection, client_id, kind, coming=len(new))
+                again = sa.select(jobs.c.id).where(jobs.c.retry_of == new[0].retry_of)
+                # Checked here, as the unique index would wait for a worker that is claiming the first retry.
+                if new[0].retry_of is not None and connection.execute(again).first() is not None:
+                    raise AlreadyRetried(new[0].retry_of)
+                # Messages are sent next. If that fails, the sweep notices that the queue is too short.
+                connection.execute(jobs.insert().values(sent_at=db_now()), rows[:SENT_AT_ONCE])
+                if rows[SENT_AT_ONCE:]:
+                    connection.execute(jobs.insert(), rows[SENT_AT_ONCE:])
+                debit(connection, client_id, {row["id"]: row["credits_cost"] for row in rows})
+                if refusals:
+                    raise refusals[0]
         except CommitUnanswered as unanswered:
             # Without the key, as another request may have used it since.
-            if not was_written(self._engine, log.values(idempotency_key=None)):
+            if not was_written(self._engine, request_logs.insert().values(**{**log, "idempotency_key": None})):
                 raise unanswered.__cause__ or unanswered from None
-        return accepted
+        return job_ids
 
-    def log(self, connection: sa.Connection, client_id: str, idempotency_key: str | None, log: sa.Insert) -> None:
+    def _log(self, connection: sa.Connection, log: Mapping[str, Any]) -> None:
         """Write a request's log, with its key if it has one. Raises IntegrityError if the key is taken."""
-        if idempotency_key is None:
-            connection.execute(log)
+        written = request_logs.insert().values(**log)
+        if log["idempotency_key"] is None:
+            connection.execute(written)
             return
         on_postgresql = connection.dialect.name == "postgresql"
         if on_postgresql:
@@ -257,18 +287,18 @@ class JobIntake:
         connection.execute(
             request_logs.update()
             .where(
-                request_logs.c.client_id == client_id,
-                request_logs.c.idempotency_key == idempotency_key,
+                request_logs.c.client_id == log["client_id"],
+                request_logs.c.idempotency_key == log["idempotency_key"],
                 request_logs.c.created_at <= db_now(-self._key_ttl),
             )
             .values(idempotency_key=None)
         )
-        connection.execute(log)
+        connection.execute(written)
         if on_postgresql:
             # From here on, a wait is for a busy client and not for the key.
             connection.exec_driver_sql("SET LOCAL lock_timeout TO DEFAULT")
 
-    def _check_queue(self, connection: sa.Connection, client_id: str, kind: Kind, *, coming: int = 0) -> None:
+    def _check_queue(self, connection: sa.Connection, client_id: str, kind: Kind, *, coming: int) -> None:
         """Raise QueueFull if too many jobs of the kind wait, or QueueShareTaken if too many are the client's.
 
         Live clients and sandboxes are counted apart, so that sandboxes don't fill the queue of live clients.
@@ -284,32 +314,19 @@ class JobIntake:
             raise QueueFull
         free = limit + 1 - waiting
         if waiting > free:
-            own = _count(connection, sa.and_(wait, jobs.c.client_id == client_id), limit=free + 1) + coming
-            if own > free:
-                mine = coming and _count(connection, sa.and_(wait, jobs.c.client_id == client_id), limit=limit)
-                raise QueueShareTaken(own - 1, max(0, (free + coming - mine) // 2))
+            own = _count(connection, sa.and_(wait, jobs.c.client_id == client_id), limit=limit)
+            if own + coming > free:
+                raise QueueShareTaken(min(own, free) + coming - 1, max(0, (free + coming - own) // 2))
 
-    def _check_unfinished(self, connection: sa.Connection, client_id: str, *, coming: int = 0) -> None:
+    def _check_unfinished(self, connection: sa.Connection, client_id: str, *, coming: int) -> None:
         """Raise TooManyUnfinishedJobs if the client has too many jobs, with `coming` jobs added.
 
-        The count is exact: `new_turn` has locked the client's row, so jobs of one client are created one at a time.
+        The count is exact: `new_turns` has locked the client's row, so jobs of one client are created one at a time.
         """
         limit = self._unfinished_limit
         own = sa.and_(UNFINISHED, jobs.c.client_id == client_id)
         if limit and _count(connection, own, limit=limit + 1) + coming > limit:
             raise TooManyUnfinishedJobs(limit)
-
-    @staticmethod
-    def _make_job(connection: sa.Connection, new: NewJob, accepted: Accepted) -> None:
-        row = job_values(new, accepted.job_id)
-        turn = new_turn(connection, new.client_id, new.kind, row["spec_version"])
-        if new.retry_of is not None:
-            # Checked here, as the unique index would wait for a worker that is claiming the first retry.
-            again = sa.select(jobs.c.id).where(jobs.c.retry_of == new.retry_of)
-            if connection.execute(again).first() is not None:
-                raise AlreadyRetried(new.retry_of)
-        # Its message is sent next. If that fails, the sweep notices that the queue is too short.
-        connection.execute(jobs.insert().values(**row, turn=turn, sent_at=db_now()))
 
     def first_answer(self, client_id: str, idempotency_key: str | None, asked: Asked) -> Accepted | None:
         """Return the first answer to this key; None for a new or expired key. Raises IdempotencyConflict."""

@@ -137,20 +137,16 @@ def taken(kinds: Collection[str]) -> sa.ColumnElement[bool]:
     return sa.and_(unfinished, sa.or_(*(of_kind(line["of_operation"], line["of_preview"]) for line in lines)))
 
 
-def new_turn(connection: sa.Connection, client_id: str, kind: str, version: int) -> int:
-    """Return the turn of a client's new job with this version of the spec: behind all its own jobs of the kind.
+def new_turns(connection: sa.Connection, client_id: str, kind: str, version: int, *, count: int = 1) -> list[int]:
+    """Return the turns of `count` new jobs of a client up to this version of the spec, one after another.
 
-    Locks the client's row until the transaction ends, so that a client's jobs get their turns one at a time.
+    They are behind all of the client's own jobs of the kind. Locks the client's row until the transaction ends, so that
+    a client's jobs get their turns one at a time.
     """
     connection.execute(_LOCK, {"of_client": client_id})
-    return int(connection.execute(_NEW_TURN, _in_line(client_id, kind, version)).scalar_one())
-
-
-def new_turns(connection: sa.Connection, client_id: str, kind: str, version: int, *, count: int) -> list[int]:
-    """Return the turns of `count` new jobs of a client, as `new_turn` gives them to one after another."""
-    first = new_turn(connection, client_id, kind, version)
-    stride = connection.execute(sa.select(_stride).where(clients.c.id == client_id)).scalar_one()
-    return [first + number * stride for number in range(count)]
+    first = connection.execute(_NEW_TURN, _in_line(client_id, kind, version)).scalar_one()
+    stride = connection.execute(sa.select(_stride).where(clients.c.id == client_id)).scalar_one() if count > 1 else 0
+    return [int(first + number * stride) for number in range(count)]
 
 
 def charge(connection: sa.Connection, client_id: str, kind: str, turn: int, version: int, *, passed_over: bool) -> None:

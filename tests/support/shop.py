@@ -103,7 +103,7 @@ class Shop:
         ]
         asked = Asked("orders", {"photos": count}, f"{count} pictures", {})
         new = NewOrder(str(ULID()), self.client.id, asked, key, None, None, {}, pictures)
-        accepted, _ = OrderIntake(self.engine, self.intake).create(new)
+        accepted, _ = OrderIntake(self.intake).create(new)
         query = sa.select(jobs.c.id).where(jobs.c.order_id == accepted.order_id).order_by(jobs.c.id)
         with self.engine.connect() as connection:
             return accepted, list(connection.execute(query).scalars())

@@ -121,7 +121,7 @@ class Side:
             new = [NewJob(str(ULID()), client, "w", {}, "", {}, key, 1, source_known=True) for key in keys]
             asked = Asked("orders", {}, "", {})
             with suppress(SourceExpired):
-                made, _ = OrderIntake(self.engine, self.intake).create(
+                made, _ = OrderIntake(self.intake).create(
                     NewOrder(str(ULID()), client, asked, None, None, None, {}, new)
                 )
                 ORDERED.append((made.order_id, client))

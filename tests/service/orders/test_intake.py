@@ -12,9 +12,8 @@ from service.accounts.ledger import InsufficientCredits
 from service.database.tables import deliveries, jobs, orders
 from service.diagnostics.audit import audit
 from service.diagnostics.audit_rules import Bounds
-from service.jobs.intake import JobIntake
+from service.jobs.intake import SENT_AT_ONCE, JobIntake
 from service.jobs.records import JobFinished, LeaseLost
-from service.orders.intake import SENT_AT_ONCE
 from service.orders.records import NoRoom
 from service.orders.store import Orders
 from service.webhooks.endpoints import Webhooks
