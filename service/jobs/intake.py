@@ -1,7 +1,7 @@
 """Job intake: turns a request into a job. One transaction writes the request log, the debit and the job."""
 
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from functools import partial
 from typing import Any, TypeVar
@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 import sqlalchemy as sa
 from ulid import ULID
 
-from pipeline.core.order import RECORDS, OptionRecord, PhotoPlace
+from pipeline.core.order import PhotoPlace, SwapOrder
 from service.accounts.ledger import debit
 from service.catalogue.spec_versions import version_of
 from service.catalogue.specs import order_of, stored_extra_sources, subject_of
@@ -126,15 +126,12 @@ class JobRequest:
     """A job's request."""
 
     body: dict[str, Any]
-    #: None for a cut-out.
-    seed: int | None
     #: The photo; None once it was deleted.
     source_key: str | None
-    preview: bool
-    #: The records of options by name; empty for a cut-out.
-    options: Mapping[str, OptionRecord] = field(default_factory=dict)
     #: The product's place in the photo.
-    subject: PhotoPlace | None = None
+    subject: PhotoPlace | None
+    #: None for a cut-out.
+    order: SwapOrder | None
 
 
 @dataclass(frozen=True)
@@ -380,12 +377,11 @@ class JobIntake:
         if row is None:
             return None
         if row.operation == Operation.CUTOUT:
-            return JobRequest(row.body, None, row.key, preview=False, subject=subject_of(row.spec))
-        order = order_of(row.spec)
+            return JobRequest(row.body, row.key, subject_of(row.spec), None)
+        order = replace(order_of(row.spec), preview=row.preview)
         # The job's own colours: a brand may have given them, and may have other colours by now.
         body = row.body | {"dominant_colors": list(order.colors)}
-        records = {name: getattr(order, name) for name in RECORDS}
-        return JobRequest(body, order.seed, row.key, row.preview, options=records, subject=order.subject)
+        return JobRequest(body, row.key, order.subject, order)
 
     def free_old_keys(self, *, limit: int = 1000) -> int:
         """Free at most `limit` expired idempotency keys, and return how many; their logs stay."""

@@ -6,6 +6,7 @@ from typing import Any
 from litestar.connection import ASGIConnection
 from litestar.datastructures import State
 
+from pipeline.core.order import RECORDS
 from pipeline.delivery.acceptance import limits_of
 from pipeline.placement.place import Place
 from pipeline.report import SceneReport
@@ -87,13 +88,14 @@ def serialize_job_request(request: AnyRequest, state: State, asked: JobRequest) 
         content_type = content_type_of(asked.source_key)
         signed = objects.download_url(asked.source_key, content_type, base_url(request))
         source = SourceView(url=signed.url, url_expires_at=signed.expires_at, content_type=content_type)
+    order = asked.order
     return JobRequestView(
         request=asked.body,
-        seed=asked.seed,
+        seed=order and order.seed,
         source=source,
-        preview=asked.preview,
+        preview=order is not None and order.preview,
         subject=list(asked.subject) if asked.subject else None,
-        **{name: vars(record) for name, record in asked.options.items()},
+        **({} if order is None else {name: vars(getattr(order, name)) for name in RECORDS}),
     )
 
 

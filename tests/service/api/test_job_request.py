@@ -98,7 +98,8 @@ def test_reading_a_request_is_one_statement_on_both_databases(engine: sa.Engine)
 
     assert found is not None
     assert found.body == {"mood": "calm", "dominant_colors": ["#aabbcc"]}, "the colours that a brand gave, too"
-    assert (found.seed, found.source_key) == (3, "uploads/x.jpg")
+    assert found.order is not None
+    assert (found.order.seed, found.source_key) == (3, "uploads/x.jpg")
     assert shop.intake.request_of(accepted.job_id, client_id=str(ULID())) is None
     shop.jobs.cancel(accepted.job_id, client_id=shop.client.id)
     ObjectRegistry(engine).mark_expired_sources(older_than=-1.0, limit=9)
