@@ -442,6 +442,9 @@ class SwapOrder(Picture):
     brand: str | None = None
     #: 0 to SEED_LIMIT - 1; None: Backdrop draws a seed.
     seed: int | None = None
+    #: The photo at a server: an upload's key, or the public id of the render whose photo it is.
+    upload: str | None = None
+    render: str | None = None
     #: The caller's own id, and its own key-value pairs.
     reference: str | None = None
     metadata: tuple[tuple[str, str], ...] = ()

@@ -79,12 +79,7 @@ def read_order(
     metadata: Metadata = None,
 ) -> SwapOrder:
     """Return the order that a body and its query ask for, without options. Raises QueryInvalid."""
-    return SwapOrder(
-        scene=data.scene_type,
-        mood=data.mood,
-        preset=data.output_preset,
-        colors=tuple(data.dominant_colors),
-        brand=data.pilot_brand,
+    return data.order(
         seed=seed,
         preview=preview,
         metadata=tuple(read_metadata(metadata).items()),
@@ -175,9 +170,9 @@ async def background_swap_with_spec(
     client = request.state.client
     if dry_run:
         facts = partial(_facts, state, client_id=client.id)
-        plan = await sync_to_thread(state.submit.plan, client, data, order, facts)
+        plan = await sync_to_thread(state.submit.plan, client, order, facts)
         return Response(serialize_plan(plan, *await sync_to_thread(_planned, state, plan.resolved)), status_code=200)
-    accepted = await sync_to_thread(state.submit.swap, client, data, order, sent_as(request, idempotency_key))
+    accepted = await sync_to_thread(state.submit.swap, client, order, sent_as(request, idempotency_key))
     return await answer_accepted(request, state, accepted, partial(_job_view, request, state, accepted.job_id))
 
 

@@ -27,6 +27,16 @@ from service.catalogue.catalogue import Catalogue
 from service.catalogue.near_miss import near_miss
 from service.catalogue.option_faults import option_faults
 
+#: The fields of an order by the body's names.
+_FIELDS = {
+    "source_image_s3_key": "upload",
+    "source_render_public_id": "render",
+    "scene_type": "scene",
+    "mood": "mood",
+    "dominant_colors": "colors",
+    "output_preset": "preset",
+    "pilot_brand": "brand",
+}
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 
 
@@ -171,9 +181,20 @@ class BackgroundSwapWithSpecRequest(BaseModel):
             errors += _source_errors(data) + colour_errors + _scene_errors(data, _catalogue(info))
         if errors or request is None:
             raise PydanticValidationError.from_exception_data(cls.__name__, errors)
-        if isinstance(data, dict):  # a validated request has parsed colours already, perhaps its brand's
+        if isinstance(data, dict):  # a validated request has parsed colours already
             request.dominant_colors = colours
         return request
+
+    @classmethod
+    def of(cls, order: SwapOrder) -> "BackgroundSwapWithSpecRequest":
+        """Return the body of an order, without another validation."""
+        fields = {name: getattr(order, field) for name, field in _FIELDS.items()}
+        return cls.model_construct(**fields | {"dominant_colors": list(order.colors)})
+
+    def order(self, **query: Any) -> SwapOrder:
+        """Return the order of this body and the values of its query."""
+        fields = {field: getattr(self, name) for name, field in _FIELDS.items()}
+        return SwapOrder(**fields | {"colors": tuple(self.dominant_colors)} | query)
 
 
 def error_at(kind: str, text: str, loc: tuple[str | int, ...], value: Any) -> InitErrorDetails:
@@ -236,13 +257,7 @@ class OrderRefused(ValueError):
 def checked(catalogue: Catalogue, order: SwapOrder) -> SwapOrder:
     """Return an order that came without a request, checked by the same rules. Raises OrderRefused."""
     wrong = list[tuple[str, str]]()
-    body = {
-        "source_image_s3_key": "a photo at hand",
-        "scene_type": order.scene,
-        "mood": order.mood,
-        "dominant_colors": list(order.colors),
-        "output_preset": order.preset,
-    }
+    body = BackgroundSwapWithSpecRequest.of(replace(order, upload="a photo at hand", brand=None)).model_dump()
     try:
         request = BackgroundSwapWithSpecRequest.model_validate(body, context={"catalogue": catalogue})
         order = replace(order, scene=request.scene_type, mood=request.mood, colors=tuple(request.dominant_colors))

@@ -30,7 +30,6 @@ FAILURES = (
 class Resolved:
     """A valid request whose photo exists, with the brand's values filled in."""
 
-    request: BackgroundSwapWithSpecRequest
     order: SwapOrder
     #: The same before an earlier render's values and a drawn seed: the fields that the caller meant.
     asked: SwapOrder
@@ -49,6 +48,11 @@ class Resolved:
         """Return the same request for a photo. Its facts count only if they are of the requested product."""
         asked = list(self.order.subject) if self.order.subject else None
         return replace(self, source_key=source_key, seen=seen if seen.get("subject") == asked else {})
+
+    @property
+    def request(self) -> BackgroundSwapWithSpecRequest:
+        """The body of the request, with its brand's values and not those of an earlier render."""
+        return BackgroundSwapWithSpecRequest.of(replace(self.asked, upload=self.order.upload, render=self.order.render))
 
     @property
     def credits_cost(self) -> int:

@@ -106,22 +106,21 @@ class Submit:
     previews: bool = True
     metrics: JobMetrics = field(default_factory=JobMetrics)
 
-    def swap(self, client: Client, request: BackgroundSwapWithSpecRequest, order: SwapOrder, sent: Sent) -> Accepted:
+    def swap(self, client: Client, order: SwapOrder, sent: Sent) -> Accepted:
         """Resolve all defaults, price the swap, write one transaction, then enqueue the job.
 
-        `order` is the order of the request's body and query. A preview is free. Raises PreviewsOff, OptionsInvalid,
-        SourceNotFound, SourceTooLarge, BrandNearMiss, StoreUnavailable, InsufficientCredits, IdempotencyConflict,
-        IdempotencyInFlight, TooManyUnfinishedJobs, QueueShareTaken, QueueFull, RateLimited. After each of them,
-        nothing was charged.
+        A preview is free. Raises PreviewsOff, OptionsInvalid, SourceNotFound, SourceTooLarge, BrandNearMiss,
+        StoreUnavailable, InsufficientCredits, IdempotencyConflict, IdempotencyInFlight, TooManyUnfinishedJobs,
+        QueueShareTaken, QueueFull, RateLimited. After each of them, nothing was charged.
         """
         if order.preview and not self.previews:
             raise PreviewsOff
         order = replace(order, dressing=tidied(order.dressing))
-        query = query_of(order)
-        asked = Asked(SWAP_WORKFLOW, request.model_dump(mode="json"), digest(sent.raw_body, query), query)
+        query, body = query_of(order), BackgroundSwapWithSpecRequest.of(order).model_dump(mode="json")
+        asked = Asked(SWAP_WORKFLOW, body, digest(sent.raw_body, query), query)
         if first := self.intake.first_answer(client.id, sent.idempotency_key, asked):
             return first
-        resolved = self._resolve(client, request, order)
+        resolved = self._resolve(client, order)
         if refuse := REFUSALS.get(resolved.simulate or ""):
             raise refuse(resolved.preset.credits)
         new = NewJob(
@@ -193,7 +192,6 @@ class Submit:
     def plan(
         self,
         client: Client,
-        request: BackgroundSwapWithSpecRequest,
         order: SwapOrder,
         facts: Callable[[Resolved], Mapping[str, Any]] = attrgetter("seen"),
     ) -> Plan:
@@ -205,7 +203,7 @@ class Submit:
         """
         if order.preview and not self.previews:
             raise PreviewsOff
-        resolved = self._resolve(client, request, order)
+        resolved = self._resolve(client, order)
         resolved = replace(resolved, seen=facts(resolved))
         try:
             kind = Kind.PREVIEW if order.preview else Kind.SWAP
@@ -214,13 +212,13 @@ class Submit:
             raise SourceNotFound from error
         return plan(resolved, preflight, self.catalogue.of(client.catalogue))
 
-    def _resolve(self, client: Client, request: BackgroundSwapWithSpecRequest, order: SwapOrder) -> Resolved:
-        """Return the request with all values resolved, also those of the client's brand. Raises as `swap` does."""
-        look = self.look(client, request, order, self.brand(client, order.brand))
+    def _resolve(self, client: Client, order: SwapOrder) -> Resolved:
+        """Return the order with all values resolved, also those of the client's brand. Raises as `swap` does."""
+        look = self.look(client, order, self.brand(client, order.brand))
         if fault := unknown_simulation(look.simulate):
             raise OptionsInvalid([fault])
         self.check_refused(client, [look])
-        source_key, seen = self.source(client, request.source_image_s3_key, request.source_render_public_id)
+        source_key, seen = self.source(client, order.upload, order.render)
         return look.of_photo(source_key, seen)
 
     def check_refused(self, client: Client, looks: Iterable[Resolved]) -> None:
@@ -237,10 +235,8 @@ class Submit:
                 raise BrandNearMiss(name, meant)
         return brand
 
-    def look(
-        self, client: Client, request: BackgroundSwapWithSpecRequest, order: SwapOrder, brand: Brand | None, at: int = 0
-    ) -> Resolved:
-        """Return the request with all values resolved but its photo's. Raises OptionsInvalid.
+    def look(self, client: Client, order: SwapOrder, brand: Brand | None, at: int = 0) -> Resolved:
+        """Return the order with all values resolved but its photo's. Raises OptionsInvalid.
 
         `at` is its number among the variants of its order, which differ in their seeds.
         """
@@ -253,7 +249,6 @@ class Submit:
                 pinned=brand.pinned,
             )
             order = order.having({name: one for name, one in brand.options.items() if name not in order.sent})
-            request = request.model_copy(update={"dominant_colors": list(order.colors)})
         if client.accept and not order.acceptance.accept and not order.preview:
             order = order.having({"accept": client.accept})
         catalogue = self.catalogue.of(client.catalogue)
@@ -267,9 +262,7 @@ class Submit:
         if client.sandbox and order.seed is None:
             order = replace(order, seed=(seed_of(order) + at) % SEED_LIMIT)
         preset = catalogue.presets[order.preset]
-        return Resolved(
-            request, order, asked, brand, source_key="", preset=preset, earlier=earlier, sandbox=client.sandbox
-        )
+        return Resolved(order, asked, brand, source_key="", preset=preset, earlier=earlier, sandbox=client.sandbox)
 
     def _earlier(
         self, client: Client, catalogue: Catalogue, order: SwapOrder

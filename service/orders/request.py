@@ -20,8 +20,8 @@ _SWAP = BackgroundSwapWithSpecRequest.model_fields
 #: What makes a variant, besides its options.
 _LOOK = {"scene_type", "mood", "dominant_colors", "seed"}
 
-#: The numbers of a variant and a preset in an order's lists, a request with a placeholder as source, and its order.
-Draft = tuple[tuple[int, int], BackgroundSwapWithSpecRequest, SwapOrder]
+#: The numbers of a variant and a preset in an order's lists, and their order with a placeholder as source.
+Draft = tuple[tuple[int, int], SwapOrder]
 Seed = Annotated[int, Field(ge=0, lt=SEED_LIMIT)]
 Colours = Annotated[list[str], Field(max_length=6)]
 OwnId = Annotated[str, Field(min_length=1, max_length=200, pattern=r"^[^\x00-\x1f\x7f-\x9f]+$")]
@@ -153,16 +153,8 @@ class OrderRequest(BaseModel):
                 sent |= _OF_SCENES  # a brand's neither
             elif (look.seed, self.seed) != (None, None):
                 sent |= {"seed"}
-            order = SwapOrder(
-                scene=request.scene_type,
-                mood=request.mood,
-                preset=request.output_preset,
-                colors=tuple(request.dominant_colors),
-                brand=self.pilot_brand,
-                seed=drawn[variant] if seed is None else (seed + step) % SEED_LIMIT,
-                sent=sent,
-            )
-            yield (variant, preset), request, order.having(options)
+            seed = drawn[variant] if seed is None else (seed + step) % SEED_LIMIT
+            yield (variant, preset), request.order(seed=seed, sent=sent).having(options)
 
     def _equal_variants(self) -> Iterator[InitErrorDetails]:
         """Yield an error for each variant that repeats another: a drawn seed makes it differ, a given one does not."""

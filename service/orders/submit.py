@@ -131,9 +131,9 @@ class OrderSubmit:
         brand = self.submit.brand(client, request.pilot_brand)
         branded, wrong = dict[tuple[int, int], Resolved](), list(_unknown(request)) if client.sandbox else []
         catalogue, pinned = self.submit.catalogue.of(client.catalogue), None if brand is None else brand.seed
-        for look, body, order in request.drafts(catalogue, pinned, draw=not client.sandbox):
+        for look, order in request.drafts(catalogue, pinned, draw=not client.sandbox):
             try:
-                branded[look] = self.submit.look(client, body, order, brand, look[0])
+                branded[look] = self.submit.look(client, order, brand, look[0])
             except OptionsInvalid as error:
                 own = request.looks[look[0]].options.given()
                 for one in error.faults:
@@ -257,15 +257,15 @@ def _sharing(looks: Mapping[tuple[int, int], Resolved]) -> list[list[tuple[int, 
 
 def _of_photo(look: Resolved, request: OrderRequest, photo: OrderPhoto, source: Source) -> Resolved:
     """Return a look of the order for one photo."""
-    names = ("source_image_s3_key", "source_render_public_id")
     order = replace(
         look.order,
+        upload=photo.source_image_s3_key,
+        render=photo.source_render_public_id,
         subject=None if photo.subject is None else tuple(photo.subject),
         reference=photo.reference or request.reference,
         metadata=tuple((request.metadata | photo.metadata).items()),
     )
-    asked = look.request.model_copy(update={name: getattr(photo, name) for name in names})
-    return replace(look, request=asked, order=order).of_photo(*source)
+    return replace(look, order=order).of_photo(*source)
 
 
 def _refuse(pictures: Sequence[Resolved]) -> None:

@@ -36,7 +36,7 @@ from tests.support.storm.worker import lean_networks
 
 #: What callers name otherwise than `SwapOrder`, and what only a brand or the program sets.
 NAMES = {"scene": "scene_type", "preset": "output_preset", "colors": "dominant_colors", "brand": "pilot_brand"}
-NOT_SENT = {"style_words", "pinned", "sent"}
+NOT_SENT = {"style_words", "pinned", "sent", "upload", "render"}
 IMAGE = {"background": "image", "background_image": "KEY"}
 FLAT = {"background": "color", "background_color": "teal"}
 #: By field: an order with it, in which it has no effect. `body` changes the body.
