@@ -3,7 +3,7 @@ lengths, colours, unknown presets and presets that forbid the scene.
 """
 
 import re
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Annotated, Any, ClassVar, Self, cast
 
@@ -60,14 +60,15 @@ def _place(numbers: list[float]) -> list[float]:
 Subject = Annotated[list[float], AfterValidator(_place)]
 
 
-def _named_or_described(text: str, names: Collection[str]) -> str:
-    """Return the text; raise PydanticCustomError if it misspells a name, as a typo must not cost credits."""
-    meant = near_miss(text, names)
-    if meant is not None:
-        raise PydanticCustomError(
-            "near_miss", "Did you mean {meant}? If not, describe it in other words", {"meant": meant}
-        )
-    return text
+def _parsed(colour: str) -> str:
+    try:
+        return parse_colour(colour)
+    except ValueError as error:
+        raise PydanticCustomError("colour_invalid", "{reason}", {"reason": str(error)}) from error
+
+
+#: A colour in any notation, as #rrggbb.
+Colour = Annotated[str, AfterValidator(_parsed)]
 
 
 def _catalogue(info: ValidationInfo) -> Catalogue:
@@ -87,7 +88,7 @@ class OneSource(BaseModel):
     )
 
     @model_validator(mode="after")
-    def _one_source(self) -> Self:
+    def _together(self) -> Self:
         if wrong := _wrong_sources([self.source_image_s3_key, self.source_render_public_id]):
             raise wrong
         return self
@@ -106,10 +107,9 @@ def _wrong_sources(values: Sequence[object]) -> PydanticCustomError | None:
             return PydanticCustomError("source_ambiguous", text)
 
 
-class BackgroundSwapWithSpecRequest(BaseModel):
+class BackgroundSwapWithSpecRequest(OneSource):
     """A product photo and the spec of its new background. Send exactly one of the two sources."""
 
-    model_config = ConfigDict(extra="forbid")
     EXAMPLE: ClassVar[dict[str, Any]] = {
         "source_image_s3_key": "uploads/01J9ZC4T7M3X6V2Q8R5N1B0KAD/01J9ZC5A1GZ7W6Y4T3S2R1Q0PN.jpg",
         "scene_type": "podium",
@@ -118,17 +118,11 @@ class BackgroundSwapWithSpecRequest(BaseModel):
         "output_preset": "shopify_product",
     }
 
-    source_image_s3_key: str | None = Field(
-        None, max_length=512, description="Key of the uploaded product photo, as POST /v1/uploads returned it."
-    )
-    source_render_public_id: str | None = Field(
-        None, max_length=64, description="Public id of an earlier render. Backdrop uses its photo again."
-    )
     scene_type: ShortText = Field(
         description="The scene: a name of GET /v1/scene-types, or free text of 1 to 120 characters."
     )
     mood: ShortText = Field(description="The light: a name of GET /v1/moods, or free text of 1 to 120 characters.")
-    dominant_colors: list[str] = Field(
+    dominant_colors: list[Colour] = Field(
         default_factory=list,
         max_length=6,
         description="Colours of the background, most present first: #rgb, #rrggbb, a CSS name or rgb(r, g, b).",
@@ -136,17 +130,17 @@ class BackgroundSwapWithSpecRequest(BaseModel):
     output_preset: ShortText = Field(description="Place of publication: a name of GET /v1/output-presets.")
     pilot_brand: ShortText | None = Field(None, description="Name of the brand for this request, up to 120 characters.")
 
-    @field_validator("scene_type")
+    @field_validator("scene_type", "mood")
     @classmethod
-    def _scene(cls, text: str, info: ValidationInfo) -> str:
-        catalogue = _catalogue(info)
-        return _named_or_described(catalogue.scene(text).name, catalogue.scenes)
-
-    @field_validator("mood")
-    @classmethod
-    def _mood(cls, text: str, info: ValidationInfo) -> str:
-        catalogue = _catalogue(info)
-        return _named_or_described(catalogue.mood(text).name, catalogue.moods)
+    def _named_or_described(cls, text: str, info: ValidationInfo) -> str:
+        """Refuse a text that misspells a name, as a typo must not cost credits."""
+        catalogue, is_scene = _catalogue(info), info.field_name == "scene_type"
+        text = catalogue.scene(text).name if is_scene else catalogue.mood(text).name
+        if meant := near_miss(text, catalogue.scenes if is_scene else catalogue.moods):
+            raise PydanticCustomError(
+                "near_miss", "Did you mean {meant}? If not, describe it in other words", {"meant": meant}
+            )
+        return text
 
     @field_validator("output_preset")
     @classmethod
@@ -165,24 +159,20 @@ class BackgroundSwapWithSpecRequest(BaseModel):
 
     @model_validator(mode="wrap")
     @classmethod
-    def _all_errors_at_once(
+    def _together(
         cls, data: Any, handler: ModelWrapValidatorHandler["BackgroundSwapWithSpecRequest"], info: ValidationInfo
     ) -> "BackgroundSwapWithSpecRequest":
         """Report errors about several fields together with those of single fields."""
         errors: list[InitErrorDetails] = []
         request = None
-        colours: list[str] = []
         try:
             request = handler(data)
         except PydanticValidationError as error:
             errors = [error_at(one["type"], one["msg"], one["loc"], one["input"]) for one in error.errors()]
         if isinstance(data, dict):
-            colours, colour_errors = _colours(data)
-            errors += _source_errors(data) + colour_errors + _scene_errors(data, _catalogue(info))
+            errors += _source_errors(data) + _scene_errors(data, _catalogue(info))
         if errors or request is None:
             raise PydanticValidationError.from_exception_data(cls.__name__, errors)
-        if isinstance(data, dict):  # a validated request has parsed colours already
-            request.dominant_colors = colours
         return request
 
     @classmethod
@@ -210,22 +200,6 @@ def _source_errors(data: dict[str, Any]) -> list[InitErrorDetails]:
         return []  # reported by the type check
     wrong = _wrong_sources(values)
     return [] if wrong is None else [InitErrorDetails(type=wrong, loc=names, input=values)]
-
-
-def _colours(data: dict[str, Any]) -> tuple[list[str], list[InitErrorDetails]]:
-    """Return the requested colours as #rrggbb, and an error for each invalid colour."""
-    given = data.get("dominant_colors")
-    if not isinstance(given, list):
-        return [], []
-    colours, errors = list[str](), list[InitErrorDetails]()
-    for index, colour in enumerate(given[:100]):
-        if isinstance(colour, str):
-            try:
-                colours.append(parse_colour(colour))
-            except ValueError as error:
-                kind = PydanticCustomError("colour_invalid", "{reason}", {"reason": str(error)})
-                errors.append(InitErrorDetails(type=kind, loc=("dominant_colors", index), input=colour))
-    return colours, errors
 
 
 def _scene_errors(data: dict[str, Any], catalogue: Catalogue) -> list[InitErrorDetails]:

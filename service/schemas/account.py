@@ -9,22 +9,15 @@ from typing import Annotated, Any, ClassVar, Literal, cast
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationInfo, field_validator
 from pydantic_core import PydanticCustomError
 
-from pipeline.colour.notation import parse_colour
 from pipeline.core.order import SEED_LIMIT, SwapOrder
 from service.accounts.brands import Profile, SeedPolicy
 from service.catalogue.catalogue import Catalogue
 from service.catalogue.option_faults import option_faults
 from service.catalogue.order_options import OrderOptions
+from service.catalogue.swap_request import Colour
 from service.operations.erasure import KEPT
 from service.schemas.fields import NextCursor, Time
 from service.webhooks.outbox import DeliveryState
-
-
-def _colour(text: str) -> str:
-    try:
-        return parse_colour(text)
-    except ValueError as error:
-        raise PydanticCustomError("colour_invalid", "{reason}", {"reason": str(error)}) from error
 
 
 def one_line(text: str) -> str:
@@ -49,7 +42,7 @@ class BrandRequest(BaseModel):
         "default_preset": "shopify_product",
     }
 
-    palette: list[Annotated[str, AfterValidator(_colour)]] = Field(
+    palette: list[Colour] = Field(
         default_factory=list,
         max_length=6,
         description="Background colours for requests that send none, most present first: "
