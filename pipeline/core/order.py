@@ -7,14 +7,9 @@ from typing import Any, Literal, TypeVar, get_type_hints
 
 Value = TypeVar("Value")
 Format = Literal["jpeg", "png", "webp", "avif"]
-#: The caller's stance for the product. `auto`: as the photo shows it, by Backdrop's guess. `standing`: on its foot,
-#: seen from the side. `lying`: on the surface, seen obliquely from the side. `hanging`: flat against a wall.
-#: `from_above`: on the surface, seen from straight above.
 StanceWord = Literal["auto", "standing", "lying", "hanging", "from_above"]
 #: Seeds are 0 to SEED_LIMIT - 1, so that they fit a signed integer of 32 bits.
 SEED_LIMIT = 2**31
-#: Props beside the product. `scene`: those of scene and mood. `few`: at most one. `none`: no props. The stand under
-#: the product and the panel behind it belong to the scene and stay.
 PropsWord = Literal["scene", "few", "none"]
 
 
@@ -25,20 +20,18 @@ class Option:
     The interfaces are the API's query, the command line and a batch's file.
     """
 
-    #: Sentences for the API's document.
+    #: Sentences for the API's document. The first is the text in `backdrop swap --help`.
     description: str
-    #: Text in `backdrop swap --help`.
-    help: str
     example: Any
     #: Minimum and maximum of a number; None: `pipeline.delivery.output` checks it, or it needs no check.
     bounds: tuple[float, float] | None = None
+    #: Text in `backdrop swap --help` in place of the description's first sentence.
+    help: str = ""
 
 
-def option(
-    default: Value, description: str, help: str, *, example: Any, bounds: tuple[float, float] | None = None
-) -> Value:
+def option(default: Value, description: str, **more: Any) -> Value:
     """Return a record's field with its `Option`."""
-    return field(default=default, metadata={"option": Option(description, help, example, bounds)})
+    return field(default=default, metadata={"option": Option(description, **more)})
 
 
 @dataclass(frozen=True)
@@ -64,34 +57,27 @@ class Placement:
     The default changes nothing.
     """
 
-    #: Shares of the canvas's width and height, right and down; at most MAX_SHIFT each way.
     shift_x: float = option(
         0.0,
         "Move the product to the right by this share of the picture's width.",
-        "Shift to the right, as a share of the width.",
         example=0.1,
         bounds=(-MAX_SHIFT, MAX_SHIFT),
     )
     shift_y: float = option(
         0.0,
         "Move the product down by this share of the picture's height.",
-        "Shift down, as a share of the height.",
         example=-0.05,
         bounds=(-MAX_SHIFT, MAX_SHIFT),
     )
-    #: A factor on the product's size, within SCALES.
     scale: float = option(
         1.0,
         "Scale the product by this factor, relative to the size that the preset gives it.",
-        "A factor on the product's size.",
         example=0.9,
         bounds=SCALES,
     )
-    #: Degrees clockwise, at most MAX_TURN each way.
     turn: float = option(
         0.0,
         "Turn the product clockwise by this many degrees. A standing product turns about its foot.",
-        "Turn clockwise, in degrees.",
         example=2.5,
         bounds=(-MAX_TURN, MAX_TURN),
     )
@@ -102,7 +88,7 @@ class Placement:
         " `standing`: on its foot, seen from the side. `lying`: on the surface, seen obliquely from the side, or"
         " flat in a flat lay. `hanging`: flat against the wall, as clothes. `from_above`: on the surface,"
         " with the scene shown from above. A scene without a view from above fails the job: `no_honest_placement`.",
-        "How the product is placed; auto: Backdrop guesses from the photo.",
+        help="How the product is placed; auto: Backdrop guesses from the photo.",
         example="lying",
     )
 
@@ -154,26 +140,23 @@ class Output:
         f"Width in pixels, with `height`, in place of the preset's size. Each side has {SIDES[0]} to {SIDES[1]}"
         f" pixels, the picture at most {MAX_PIXELS:,}. No side is longer than {MAX_ASPECT:g} times the other. The"
         " report still checks the preset's rules. Not allowed where the picture keeps its photo's size.",
-        "Width in pixels, with --height, in place of the preset's size.",
         example=1200,
     )
     height: int | None = option(
         None,
         "Height in pixels, with `width`, in place of the preset's size.",
-        "Height in pixels: see --width.",
         example=900,
     )
     format: Format | None = option(
         None,
         "File format in place of the preset's first. A transparent picture can't be a JPEG.",
-        "File format; default: from the suffix of -o.",
+        help="File format; default: from the suffix of -o.",
         example="webp",
     )
     quality: int | None = option(
         None,
         "Starting quality for a JPEG, WebP or AVIF file, in place of the preset's. Backdrop raises it until the"
         " product's colours are kept, and lowers it until the file is small enough for the preset.",
-        "Starting quality of the search for the file's quality.",
         example=85,
         bounds=(1, 100),
     )
@@ -188,7 +171,6 @@ class Dressing:
         "Props beside the product. `scene`: those of the scene. `few`: at most one. `none`: no props."
         " The stand under the product and the panel behind it stay. An asked colour that no other surface has then"
         " goes to them, if there are enough of them. `report.palette.assigned` lists the painted colours.",
-        "Props beside the product: those of the scene, at most one, or none.",
         example="none",
     )
     #: `pipeline.scene.surfaces` reads it.
@@ -197,7 +179,7 @@ class Dressing:
         "Surfaces for some of the `dominant_colors`, as `wall:#f4ead9,floor:#5b3a26`. A dry run lists the scene's"
         " surfaces in `surfaces`. `accent` means stand, panel and props. Backdrop chooses the surfaces of the"
         " other colours.",
-        "Surfaces for the colours: wall:#f4ead9,accent:teal.",
+        help="Surfaces for the colours: wall:#f4ead9,accent:teal.",
         example="wall:#e8c7b8",
     )
 
@@ -218,25 +200,22 @@ class Ground:
         " `color`: the flat `background_color`. `image`: your own picture, `background_image`, with the product's"
         " shadow on it. `reference`: a scene that takes colours, light and composition from `background_image`."
         " `render`: the background of your earlier render `background_render`.",
-        "What goes behind the product.",
         example="color",
     )
     background_color: str = option(
         "",
         "The colour of `background=color`: #rgb, #rrggbb, a CSS name or rgb(r, g, b).",
-        "Colour of --background color.",
         example="#f4ead9",
     )
     background_image: str = option(
         "",
         "Key of the uploaded picture of `background=image` or `background=reference`, as POST /v1/uploads returned it.",
-        "File of --background image or reference.",
+        help="File of --background image or reference.",
         example="uploads/01J9ZC4T7M3X6V2Q8R5N1B0KAD/01J9ZC5A1GZ7W6Y4T3S2R1Q0PN.jpg",
     )
     background_render: str = option(
         "",
         "Public id of the earlier render of `background=render`.",
-        "Public id of the render of --background render.",
         example="01J9ZC6M8J5X7Z9Q1W3R5T7Y9V",
     )
     background_fit: FitWord = option(
@@ -244,28 +223,23 @@ class Ground:
         "How the picture of `background=image` fills the canvas. `cover`: it fills the canvas, cropped around"
         " `background_x` and `background_y`. `contain`: all of it is visible. `position`: as `cover`, enlarged by"
         " `background_zoom`.",
-        "How the background's picture fills the canvas.",
         example="contain",
     )
-    #: Shares of the picture's width and height, right and down.
     background_x: float = option(
         0.5,
         "The point of the background's picture that stays visible: share of its width, from the left.",
-        "Point of the picture that stays visible: share of its width.",
         example=0.4,
         bounds=(0.0, 1.0),
     )
     background_y: float = option(
         0.5,
         "The point of the background's picture that stays visible: share of its height, from the top.",
-        "Point of the picture that stays visible: share of its height.",
         example=0.4,
         bounds=(0.0, 1.0),
     )
     background_zoom: float = option(
         1.0,
         "Enlarge the background's picture by this factor with `background_fit=position`.",
-        "Enlarge the picture by this factor with --background-fit position.",
         example=1.5,
         bounds=(1.0, MAX_ZOOM),
     )
@@ -288,29 +262,25 @@ class Shadow:
         "The product's shadow. `scene`: from the light of scene and mood; on white, the preset's. `none`: no"
         " shadow. `soft` and `hard`: from a large or a small lamp. `floating`: the product floats above its shadow."
         " In a transparent picture the shadow is in the alpha channel.",
-        "The product's shadow.",
         example="soft",
     )
     shadow_strength: float | None = option(
         None,
         "How dark the shadow is: 0 is invisible, 1 is as dark as light allows. If omitted, the shadow's own.",
-        "How dark the shadow is, 0 to 1.",
         example=0.6,
         bounds=(0.0, 1.0),
     )
     shadow_softness: float | None = option(
         None,
         "How soft the shadow's edge is: 0 is a bare bulb, 1 an overcast sky. If omitted, the shadow's own.",
-        "How soft the shadow's edge is, 0 to 1.",
         example=0.4,
         bounds=(0.0, 1.0),
     )
-    #: Degrees clockwise, seen from above.
     shadow_direction: float | None = option(
         None,
         "The direction in which the shadow falls, in degrees, as on a compass on the floor. 0 is away from the"
         " viewer, 90 to the right, 180 towards the viewer, 270 to the left. If omitted, the light's own.",
-        "Direction in which the shadow falls, in degrees: 0 back, 90 right, 180 front, 270 left.",
+        help="Direction in which the shadow falls, in degrees: 0 back, 90 right, 180 front, 270 left.",
         example=60,
         bounds=(0.0, 360.0),
     )
@@ -332,19 +302,16 @@ class Frame:
         "Free space around the product in place of the preset's, in pixels or percent, such as `40px 8% 120px`."
         " Give one to four lengths in the order of CSS: top, right, bottom, left. The product is as large as they"
         " allow. The report still checks the preset's rules.",
-        "Free space around the product: one to four lengths, as 10% or 40px, in the order of CSS.",
         example="8% 10%",
     )
     align: AlignWord = option(
         "preset",
         "Where the product is in the space that margins and `copy_space` leave. `preset`: where the preset puts it.",
-        "Where the product is within its margins.",
         example="bottom_left",
     )
     copy_space: CopySpaceWord = option(
         "none",
         "The side that stays free for copy: the product is outside it, and the scene keeps it calm.",
-        "The side that stays free for copy.",
         example="left",
     )
 
@@ -358,7 +325,6 @@ class Lettering:
         "",
         "Text and logos on the picture: a JSON list of at most 8 layers, or `template:NAME`, a template of the"
         " catalogue. The guide to layers lists a layer's fields.",
-        "Text and logos: a JSON list of layers.",
         example='[{"text": "New", "anchor": "top_left"}]',
     )
 
@@ -374,7 +340,6 @@ class Acceptance:
         " tries a picture that misses again, up to three times in all. A job without an accepted picture fails"
         " with `not_accepted`, and its credits come back. If omitted, the brand's or the client's limits. The"
         " guide to acceptance lists them.",
-        "Limits that the picture must keep: strict, standard, none, or a JSON object.",
         example="standard",
     )
 

@@ -146,7 +146,8 @@ def _options_of_records() -> dict[str, Callable[..., Any]]:
         elif option.bounds is not None:
             span: Any = click.IntRange if kind is int else click.FloatRange
             kind = span(*option.bounds)
-        made[name] = click.option(option_name(name), type=kind, default=default, help=option.help)
+        about = option.help or option.description.partition(". ")[0].removesuffix(".") + "."
+        made[name] = click.option(option_name(name), type=kind, default=default, help=about)
     return made
 
 
