@@ -24,7 +24,7 @@ from service.accounts.refused import check_refused
 from service.api.admission import Bodies, Lane, Places, add_rate_limit_headers, refuse_in_quarantine
 from service.api.auth import asked_catalogue
 from service.api.cutouts import REFUSALS
-from service.api.endpoint import KnownParametersOnly
+from service.api.endpoint import CheckedRoutes
 from service.api.files import files_router
 from service.api.orders import ORDER_REFUSALS
 from service.api.pages.reference import REFERENCE
@@ -60,16 +60,8 @@ from service.operations.erasure import Erasure
 from service.orders.intake import OrderIntake
 from service.orders.store import Orders
 from service.orders.submit import OrderSubmit
-from service.schemas.openapi import (
-    INVALID,
-    Documented,
-    add_examples,
-    add_signatures,
-    close_schemas,
-    describe_report,
-    load_examples,
-    openapi_config,
-)
+from service.schemas import answers
+from service.schemas.openapi import complete, openapi_config
 from service.schemas.problems import EXCEPTION_HANDLERS, BodiesInContext
 from service.schemas.responses import Health
 from service.schemas.webhook_message import add_webhooks
@@ -232,18 +224,15 @@ def create_app(settings: Settings, metrics: JobMetrics | None = None) -> Litesta
         guards=[refuse_in_quarantine],
         before_send=[_name_request, add_rate_limit_headers],
         exception_handlers=EXCEPTION_HANDLERS | REFUSALS | ORDER_REFUSALS,
-        plugins=[BodiesInContext(lambda: {"catalogue": asked_catalogue(parts["catalogue"])}), KnownParametersOnly()],
+        plugins=[BodiesInContext(lambda: {"catalogue": asked_catalogue(parts["catalogue"])}), CheckedRoutes()],
         request_max_body_size=settings.max_body_bytes,
         openapi_config=openapi_config(version("backdrop"), settings.limits),
         on_startup=[partial(_start_handlers, settings.database_pool + settings.database_overflow)],
         on_shutdown=[*(lane.close for lane in lanes.values()), parts["notifier"].end, parts["engine"].dispose],
         logging_config=None,
     )
-    add_signatures(app.openapi_schema)
-    close_schemas(app.openapi_schema)
-    describe_report(app.openapi_schema)
+    complete(app.openapi_schema)
     add_webhooks(app.openapi_schema)
-    add_examples(app.openapi_schema, load_examples())
     return app
 
 
@@ -254,7 +243,7 @@ def use_kernels(settings: Settings) -> None:
     keep_in(settings.kernels, settings.own_kernels)
 
 
-@get("/health/live", operation_id="live", tags=["health"], sync_to_thread=False, responses={422: INVALID})
+@get("/health/live", tags=["health"], sync_to_thread=False, responses={422: answers.INVALID})
 def live() -> Health:
     """Return ok while the process answers."""
     return Health(status="ok")
@@ -262,11 +251,12 @@ def live() -> Health:
 
 @get(
     "/health/ready",
-    operation_id="ready",
     tags=["health"],
     sync_to_thread=True,
-    operation_class=Documented,
-    responses={422: INVALID, 503: ResponseSpec(Health, description="The missing parts", generate_examples=False)},
+    responses={
+        422: answers.INVALID,
+        503: ResponseSpec(Health, description="The missing parts", generate_examples=False),
+    },
 )
 def ready(state: Parts) -> Response[Health]:
     """Return whether the API can take requests: 503 names the missing parts if it can't.

@@ -1,37 +1,22 @@
 """The routes that make, show and mend cut-outs. They are free."""
 
-from dataclasses import dataclass
 from functools import partial
 from typing import Annotated, Any
 
 from litestar import Response, delete, get, post, put
 from litestar.concurrency import sync_to_thread
-from litestar.openapi.spec import Example, OpenAPIFormat, OpenAPIMediaType, OpenAPIType, RequestBody, Schema
+from litestar.openapi.spec import Example
 from litestar.params import Body, PathParameter
 
 from service.api.accepted import IdempotencyKey, Prefer, Reference, answer_accepted, before_a_job, sent_as
-from service.api.endpoint import endpoint, options
+from service.api.endpoint import endpoint
 from service.api.lists import Cursor, Limit
 from service.api.lists import Reference as ListedReference
 from service.api.parts import Parts
 from service.cutouts.mask_file import MAX_BYTES, MaskInvalid
 from service.cutouts.records import Cutout, SubjectsUnknown
+from service.schemas import answers
 from service.schemas.cutouts import CutoutPage, CutoutRequest, CutoutView, KeptSubjects, serialize_cutout
-from service.schemas.openapi import (
-    ACCEPTED_FREE,
-    CONFLICT,
-    CUTOUT_NOT_READY,
-    IN_DOUBT,
-    MASK_TOO_LARGE,
-    NOT_FOUND,
-    STORE_AWAY,
-    TOO_LARGE,
-    TOO_MANY,
-    TOO_MANY_MASKS,
-    UNAVAILABLE,
-    Documented,
-    Submitted,
-)
 from service.schemas.problems import AnyRequest, not_found, unprocessable
 
 CutoutId = Annotated[str, PathParameter(description="The cut-out's `public_id`, which equals its `job_id`.")]
@@ -41,20 +26,10 @@ CutoutId = Annotated[str, PathParameter(description="The cut-out's `public_id`, 
     post,
     "/cutouts",
     status_code=202,
-    operation_id="create_cutout",
     summary="Cut a product out of its photo, for free",
     tag="cutouts",
     before_request=before_a_job,
-    operation_class=Submitted,
-    responses={
-        202: ACCEPTED_FREE,
-        404: NOT_FOUND,
-        409: CONFLICT,
-        413: TOO_LARGE,
-        429: TOO_MANY,
-        500: IN_DOUBT,
-        503: UNAVAILABLE,
-    },
+    responses={202: answers.ACCEPTED_FREE, 404: answers.NOT_FOUND} | answers.SUBMIT,
 )
 async def create_cutout(
     request: AnyRequest,
@@ -81,7 +56,7 @@ async def create_cutout(
     return await answer_accepted(request, state, accepted, show, location=f"/v1/cutouts/{accepted.job_id}")
 
 
-@endpoint(get, "/cutouts", operation_id="list_cutouts", tag="cutouts")
+@endpoint(get, "/cutouts", tag="cutouts")
 def list_cutouts(
     request: AnyRequest,
     state: Parts,
@@ -95,7 +70,7 @@ def list_cutouts(
     return CutoutPage(items=items, next_cursor=page.next_cursor)
 
 
-@endpoint(get, "/cutouts/{public_id:str}", operation_id="get_cutout", tag="cutouts", responses={404: NOT_FOUND})
+@endpoint(get, "/cutouts/{public_id:str}", tag="cutouts")
 def get_cutout(request: AnyRequest, state: Parts, public_id: CutoutId) -> CutoutView:
     """Return a cut-out: its subjects, its doubts with their places, and short-lived URLs of its mask and preview."""
     view = _view(request, state, public_id)
@@ -104,30 +79,17 @@ def get_cutout(request: AnyRequest, state: Parts, public_id: CutoutId) -> Cutout
     return view
 
 
-@dataclass
-class _TakesMask(Documented):
-    """An operation whose body is a picture."""
-
-    def __post_init__(self) -> None:
-        """Describe the body."""
-        super().__post_init__()
-        schema = Schema(type=OpenAPIType.STRING, format=OpenAPIFormat.BINARY)
-        self.request_body = RequestBody(
-            content={"image/png": OpenAPIMediaType(schema=schema)},
-            required=True,
-            description="PNG of the upright photo's size with one channel of 8 bits. White is product, black is not.",
-        )
-
-
 @endpoint(
     put,
     "/cutouts/{public_id:str}/mask",
-    status_code=200,
-    operation_id="put_cutout_mask",
     tag="cutouts",
-    operation_class=_TakesMask,
     request_max_body_size=MAX_BYTES,
-    responses={404: NOT_FOUND, 409: CUTOUT_NOT_READY, 413: MASK_TOO_LARGE, 429: TOO_MANY_MASKS, 503: STORE_AWAY},
+    responses={
+        409: answers.CUTOUT_NOT_READY,
+        413: answers.MASK_TOO_LARGE,
+        429: answers.TOO_MANY_MASKS,
+        503: answers.STORE_AWAY,
+    },
 )
 async def put_cutout_mask(request: AnyRequest, state: Parts, public_id: CutoutId) -> CutoutView:
     """Replace the mask of a cut-out. Every later swap of the same bytes uses it.
@@ -143,10 +105,8 @@ async def put_cutout_mask(request: AnyRequest, state: Parts, public_id: CutoutId
 @endpoint(
     put,
     "/cutouts/{public_id:str}/subjects",
-    status_code=200,
-    operation_id="put_cutout_subjects",
     tag="cutouts",
-    responses={404: NOT_FOUND, 409: CUTOUT_NOT_READY, 413: TOO_LARGE, 429: TOO_MANY_MASKS, 503: STORE_AWAY},
+    responses={409: answers.CUTOUT_NOT_READY, 429: answers.TOO_MANY_MASKS, 503: answers.STORE_AWAY},
 )
 async def put_cutout_subjects(
     request: AnyRequest,
@@ -161,12 +121,7 @@ async def put_cutout_subjects(
 
 
 @endpoint(
-    delete,
-    "/cutouts/{public_id:str}/mask",
-    status_code=200,
-    operation_id="reset_cutout",
-    tag="cutouts",
-    responses={404: NOT_FOUND, 409: CUTOUT_NOT_READY},
+    delete, "/cutouts/{public_id:str}/mask", status_code=200, tag="cutouts", responses={409: answers.CUTOUT_NOT_READY}
 )
 def reset_cutout(request: AnyRequest, state: Parts, public_id: CutoutId) -> CutoutView:
     """Restore the networks' mask. Every later swap of the same bytes uses it."""
@@ -197,11 +152,6 @@ def _on_unknown_subjects(request: AnyRequest, error: SubjectsUnknown) -> Respons
     return unprocessable(request, [{"loc": ["body", "keep"], "msg": text, "type": "subject_unknown"}])
 
 
-REFUSALS: dict[Any, Any] = {
-    MaskInvalid: _on_bad_mask,
-    SubjectsUnknown: _on_unknown_subjects,
-}
-#: Register them before the handlers.
-CUTOUT_OPTIONS = [options("/cutouts", "GET", "POST"), options("/cutouts/{public_id:str}/mask", "PUT", "DELETE")]
+REFUSALS: dict[Any, Any] = {MaskInvalid: _on_bad_mask, SubjectsUnknown: _on_unknown_subjects}
 #: The routes of cut-outs that make no job.
-CUTOUTS = [*CUTOUT_OPTIONS, list_cutouts, get_cutout, put_cutout_mask, put_cutout_subjects, reset_cutout]
+CUTOUTS = [list_cutouts, get_cutout, put_cutout_mask, put_cutout_subjects, reset_cutout]

@@ -1,39 +1,53 @@
-"""Common parts of all routes, and the answers to HEAD and OPTIONS."""
+"""Common parts of all routes."""
 
 import inspect
 from collections.abc import Callable
+from functools import partial
 from typing import Annotated, Any
 
-from litestar import Response, get, head
+from litestar import Response, get
 from litestar.connection import ASGIConnection
 from litestar.handlers import BaseRouteHandler, HTTPRouteHandler
 from litestar.openapi.datastructures import ResponseSpec
 from litestar.params import PathParameter
 from litestar.plugins import ReceiveRoutePlugin
 from litestar.routes import BaseRoute, HTTPRoute
+from litestar.types import Scope
 
 from service.api.auth import signed
+from service.schemas import answers
 from service.schemas.error_responses import Fault
-from service.schemas.openapi import DATABASE_AWAY, INVALID, MISDIRECTED, NOT_SIGNED, UNAUTHORIZED, Documented
+from service.schemas.openapi import SECURED
 from service.schemas.problems import QueryInvalid
 from service.schemas.remedies import MOST_REMEDIES, inputs_of, shown
 
 _Handler = Callable[..., Any]
+#: The decorator of a GET route that answers HEAD, too. The function omits the body itself.
+get_or_head = partial(HTTPRouteHandler, http_method=["GET", "HEAD"])
 #: Only the API checks query parameters: other sites may add theirs to a link to a page.
 _API = ("/v1/", "/health/")
 #: The job that a path names.
 JobId = Annotated[str, PathParameter(description="The `job_id` that the submit returned.")]
 
 
-class KnownParametersOnly(ReceiveRoutePlugin):
-    """Puts `known_parameters` after the other guards of every API route, so that a wrong key is answered first."""
+class CheckedRoutes(ReceiveRoutePlugin):
+    """Checks query parameters of every API route, and lets OPTIONS name all methods of a path.
+
+    `known_parameters` comes after the other guards, so that a wrong key is answered first. Litestar's own answer to
+    OPTIONS names only the methods of the path's first handler.
+    """
 
     def receive_route(self, route: BaseRoute) -> None:
-        """Add the guard to a route that was registered."""
-        if isinstance(route, HTTPRoute) and route.path.startswith(_API):
-            for handler in route.route_handlers:
-                if "OPTIONS" not in handler.http_methods:
-                    handler.resolve_guards().append(known_parameters)
+        """Change the handlers of a route that was registered."""
+        for handler in route.route_handlers if isinstance(route, HTTPRoute) else ():
+            if "OPTIONS" in handler.http_methods:
+                handler(partial(_options, sorted(route.methods)))
+            elif route.path.startswith(_API):
+                handler.resolve_guards().append(known_parameters)
+
+
+def _options(methods: list[str], scope: Scope) -> Response[None]:
+    return Response(None, status_code=204, headers={"Allow": ", ".join(methods)})
 
 
 async def known_parameters(connection: ASGIConnection[Any, Any, Any, Any], handler: BaseRouteHandler) -> None:
@@ -64,55 +78,31 @@ def endpoint(
     method: Callable[..., Callable[[_Handler], HTTPRouteHandler]],
     path: str,
     *,
-    operation_id: str,
     tag: str,
     responses: dict[int, ResponseSpec] | None = None,
     **options: Any,
 ) -> Callable[[_Handler], HTTPRouteHandler]:
     """Return the route decorator of an endpoint behind `authenticated`.
 
-    `method` is litestar's `get`, `put`, `post` or `delete`. `responses` are documented as well as the 401, 421, 422 and
-    503 that each of these endpoints can answer; `options` are litestar's. A plain function runs in a thread. All
-    methods but `get` and `head` change something, so `signed` checks their signatures after the router's guards.
+    `method` is `get_or_head`, or litestar's `get`, `put`, `post` or `delete`. `options` are litestar's. `responses` are
+    documented as well as those of each endpoint: 401, 421, 422 and 503, 413 with a JSON body, and 404 if the path names
+    a thing that must exist. A plain function runs in a thread. All methods that change something check signatures by
+    `signed`, after the router's guards.
     """
-    changes = method not in (get, head)
-    common = {401: NOT_SIGNED if changes else UNAUTHORIZED, 421: MISDIRECTED, 422: INVALID, 503: DATABASE_AWAY}
-    answers = common | (responses or {})
+    changes = method not in (get, get_or_head)
+    answered = {401: answers.NOT_SIGNED if changes else answers.UNAUTHORIZED, 421: answers.MISDIRECTED}
+    answered |= {422: answers.INVALID, 503: answers.DATABASE_AWAY}
+    if "{" in path and 201 not in (responses or {}):
+        answered[404] = answers.NOT_FOUND
 
     def decorate(handler: _Handler) -> HTTPRouteHandler:
         if not inspect.iscoroutinefunction(handler):
             options.setdefault("sync_to_thread", True)
-        options.setdefault("operation_class", Documented)
         if changes:
             options["guards"] = [*options.get("guards", ()), signed]
+        too_large = {413: answers.TOO_LARGE} if "data" in inspect.signature(handler).parameters else {}
         # OpenAPI documents list the answers in this order.
-        documented = dict(sorted(answers.items()))
-        return method(path, operation_id=operation_id, tags=[tag], responses=documented, **options)(handler)
+        documented = dict(sorted((answered | too_large | (responses or {})).items()))
+        return method(path, tags=[tag], responses=documented, security=SECURED, **options)(handler)
 
     return decorate
-
-
-def options(path: str, *methods: str) -> HTTPRouteHandler:
-    """Return the answer to OPTIONS of a path with several handlers. Register it before them.
-
-    Litestar's own answer names only the methods of the first handler.
-    """
-
-    def options_of_path() -> Response[None]:
-        return Response(None, status_code=204, headers={"Allow": ", ".join(sorted({*methods, "OPTIONS"}))})
-
-    made = HTTPRouteHandler(path, http_method="OPTIONS", status_code=204, include_in_schema=False, sync_to_thread=False)
-    return made(options_of_path)
-
-
-def with_head(route: HTTPRouteHandler) -> list[HTTPRouteHandler]:
-    """Return a GET route, the same function for HEAD, and the answer to OPTIONS.
-
-    The function omits the body itself. HEAD is not in the document, as client generators have no use for it.
-    """
-    (path,) = route.paths
-    threads = None if inspect.iscoroutinefunction(route.fn) else True
-    head = HTTPRouteHandler(
-        path, http_method="HEAD", status_code=route.status_code, include_in_schema=False, sync_to_thread=threads
-    )
-    return [options(path, "GET", "HEAD"), route, head(route.fn)]

@@ -14,7 +14,7 @@ from service.api.endpoint import JobId, endpoint
 from service.api.parts import Parts
 from service.api.streams import LongAnswer
 from service.jobs.states import JobState
-from service.schemas.openapi import NO_NEWS, NOT_FOUND, STREAM, TOO_MANY_STREAMS
+from service.schemas import answers
 from service.schemas.problems import AnyRequest, not_found
 from service.schemas.serialize import serialize_event
 
@@ -22,9 +22,8 @@ from service.schemas.serialize import serialize_event
 @endpoint(
     get,
     "/jobs/{job_id:str}/events",
-    operation_id="follow_job",
     tag="jobs",
-    responses={200: STREAM, 204: NO_NEWS, 404: NOT_FOUND, 429: TOO_MANY_STREAMS},
+    responses={200: answers.STREAM, 204: answers.NO_NEWS, 429: answers.TOO_MANY_STREAMS},
 )
 async def follow_job(
     request: AnyRequest,

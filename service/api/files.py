@@ -11,7 +11,6 @@ from litestar import Response, Router, put
 from litestar.handlers import HTTPRouteHandler
 from litestar.params import FromPath, FromQuery
 
-from service.api.endpoint import options
 from service.api.parts import Parts
 from service.api.streams import LongAnswer
 from service.schemas.problems import AnyRequest, not_found, problem
@@ -19,7 +18,6 @@ from service.storage.directory import DirectoryBucket
 from service.storage.objects import ObjectNotFound, content_type_of, parts_of
 
 _PATH = "/files/{bucket:str}/{key:path}"
-FILE_OPTIONS = options(_PATH, "GET", "HEAD", "PUT")
 #: One range of bytes. Several ranges or another unit get the whole file, as RFC 9110 allows.
 _RANGE = re.compile("bytes=([0-9]{0,18})-([0-9]{0,18})")
 
@@ -123,6 +121,6 @@ def files_router(max_photo_bytes: int) -> Router:
     """Return the routes. A PUT takes at most `max_photo_bytes`."""
     return Router(
         "/v1",
-        route_handlers=[FILE_OPTIONS, put_file, get_file],
+        route_handlers=[put_file, get_file],
         request_max_body_size=max_photo_bytes,
     )

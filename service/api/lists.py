@@ -15,7 +15,7 @@ from service.api.endpoint import endpoint
 from service.api.parts import Parts
 from service.database.paging import Filters
 from service.jobs.records import JobStatus, Operation
-from service.schemas.openapi import TOO_MANY_REPORTS, Tabular
+from service.schemas import answers
 from service.schemas.problems import AnyRequest, unprocessable
 from service.schemas.remedies import with_received
 from service.schemas.responses import CreditEntry, Credits, JobPage, RenderPage
@@ -150,7 +150,7 @@ def _time(name: str, text: str | None) -> datetime | None:
     raise wrong(["query", name], "time_invalid", with_received(words, text))
 
 
-@endpoint(get, "/jobs", operation_id="list_jobs", tag="jobs")
+@endpoint(get, "/jobs", tag="jobs")
 def list_jobs(
     request: AnyRequest,
     state: Parts,
@@ -180,7 +180,7 @@ def list_jobs(
     return JobPage(items=items, next_cursor=page.next_cursor)
 
 
-@endpoint(get, "/renders", operation_id="list_renders", tag="renders")
+@endpoint(get, "/renders", tag="renders")
 def list_renders(
     request: AnyRequest,
     state: Parts,
@@ -218,13 +218,7 @@ def _on_unknown_entry(request: AnyRequest, error: UnknownEntry) -> Response[Any]
     return unprocessable(request, [{"loc": ["query", "cursor"], "msg": text, "type": "cursor_unknown"}])
 
 
-@endpoint(
-    get,
-    "/credits",
-    operation_id="get_credits",
-    tag="credits",
-    exception_handlers={UnknownEntry: _on_unknown_entry},
-)
+@endpoint(get, "/credits", tag="credits", exception_handlers={UnknownEntry: _on_unknown_entry})
 def get_credits(
     request: AnyRequest, state: Parts, limit: Limit = 100, cursor: Cursor = None, start: From = None, end: To = None
 ) -> Credits:
@@ -239,9 +233,7 @@ def get_credits(
     )
 
 
-@endpoint(
-    get, "/usage", operation_id="get_usage", tag="credits", operation_class=Tabular, responses={429: TOO_MANY_REPORTS}
-)
+@endpoint(get, "/usage", tag="credits", responses={429: answers.TOO_MANY_REPORTS})
 async def get_usage(
     request: AnyRequest, state: Parts, start: From = None, end: To = None, by: By = "day", format: Format = None
 ) -> Response[UsageReport]:

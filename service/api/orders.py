@@ -10,7 +10,7 @@ from litestar.response import Stream
 
 from service.api.accepted import IdempotencyKey, before_a_job, sent_as
 from service.api.admission import rate_limited
-from service.api.endpoint import endpoint, options
+from service.api.endpoint import endpoint
 from service.api.lists import CreatedAfter, CreatedBefore, Cursor, Limit, Pairs, Reference, any_of, read_filters
 from service.api.parts import Parts
 from service.api.streams import LongAnswer
@@ -18,24 +18,8 @@ from service.orders.archive import zipped
 from service.orders.records import NoRoom, Order, OrderInvalid
 from service.orders.request import OrderRequest
 from service.orders.sheet import sheet
+from service.schemas import answers
 from service.schemas.error_responses import Fault
-from service.schemas.openapi import (
-    CONFLICT,
-    IN_DOUBT,
-    INSUFFICIENT_CREDITS,
-    NOT_FOUND,
-    ORDER_ACCEPTED,
-    ORDER_FINISHED,
-    ORDER_PLANNED,
-    ORDER_SHEET,
-    ORDER_TOO_LARGE,
-    TOO_MANY,
-    TOO_MANY_ARCHIVES,
-    TOO_MANY_SHEETS,
-    UNAVAILABLE,
-    ZIP,
-    Ordered,
-)
 from service.schemas.orders import (
     OrderAcceptedResponse,
     OrderPage,
@@ -60,8 +44,6 @@ PictureCursor = Annotated[
 ]
 #: Largest body in bytes: 200 photos with pairs of their own.
 MAX_BODY = 1024 * 1024
-_REFUSED = {402: INSUFFICIENT_CREDITS, 409: CONFLICT, 413: ORDER_TOO_LARGE, 429: TOO_MANY, 500: IN_DOUBT}
-_REFUSED |= {503: UNAVAILABLE}
 _WHICH = "Number of the sheet, from 1: a large order has several."
 OrderId = Annotated[str, PathParameter(description="The `order_id` that the submit returned.")]
 
@@ -70,13 +52,17 @@ OrderId = Annotated[str, PathParameter(description="The `order_id` that the subm
     post,
     "/orders",
     status_code=202,
-    operation_id="create_order",
     summary="Order many pictures at once: photos x variants x presets",
     tag="orders",
     before_request=before_a_job,
-    operation_class=Ordered,
     request_max_body_size=MAX_BODY,
-    responses={200: ORDER_PLANNED, 202: ORDER_ACCEPTED} | _REFUSED,
+    responses=answers.SUBMIT
+    | {
+        200: answers.ORDER_PLANNED,
+        202: answers.ORDER_ACCEPTED,
+        402: answers.INSUFFICIENT_CREDITS,
+        413: answers.ORDER_TOO_LARGE,
+    },
 )
 async def create_order(
     request: AnyRequest,
@@ -112,7 +98,7 @@ async def create_order(
     return Response(OrderAcceptedResponse(**vars(accepted)), status_code=202, headers=headers)
 
 
-@endpoint(get, "/orders", operation_id="list_orders", tag="orders")
+@endpoint(get, "/orders", tag="orders")
 def list_orders(
     request: AnyRequest,
     state: Parts,
@@ -130,7 +116,7 @@ def list_orders(
     return OrderPage(items=[OrderSummary(**summary(one)) for one in page.items], next_cursor=page.next_cursor)
 
 
-@endpoint(get, "/orders/{order_id:str}", operation_id="get_order", tag="orders", responses={404: NOT_FOUND})
+@endpoint(get, "/orders/{order_id:str}", tag="orders")
 def get_order(
     request: AnyRequest, state: Parts, order_id: OrderId, limit: Limit = 20, cursor: PictureCursor = None
 ) -> OrderView:
@@ -138,14 +124,7 @@ def get_order(
     return _view(request, state, _own(request, state, order_id), limit, cursor)
 
 
-@endpoint(
-    delete,
-    "/orders/{order_id:str}",
-    status_code=200,
-    operation_id="cancel_order",
-    tag="orders",
-    responses={404: NOT_FOUND, 409: ORDER_FINISHED},
-)
+@endpoint(delete, "/orders/{order_id:str}", status_code=200, tag="orders", responses={409: answers.ORDER_FINISHED})
 def cancel_order(request: AnyRequest, state: Parts, order_id: OrderId) -> OrderView:
     """Cancel and refund the pictures that no worker has begun. The others go on, and finished ones stay.
 
@@ -158,11 +137,7 @@ def cancel_order(request: AnyRequest, state: Parts, order_id: OrderId) -> OrderV
 
 
 @endpoint(
-    get,
-    "/orders/{order_id:str}/archive",
-    operation_id="get_order_archive",
-    tag="orders",
-    responses={200: ZIP, 404: NOT_FOUND, 429: TOO_MANY_ARCHIVES},
+    get, "/orders/{order_id:str}/archive", tag="orders", responses={200: answers.ZIP, 429: answers.TOO_MANY_ARCHIVES}
 )
 def get_order_archive(request: AnyRequest, state: Parts, order_id: OrderId) -> Stream:
     """Stream the finished pictures as a ZIP: a folder a photo, and manifest.json with every picture and its status.
@@ -179,9 +154,8 @@ def get_order_archive(request: AnyRequest, state: Parts, order_id: OrderId) -> S
 @endpoint(
     get,
     "/orders/{order_id:str}/sheet",
-    operation_id="get_order_sheet",
     tag="orders",
-    responses={200: ORDER_SHEET, 404: NOT_FOUND, 429: TOO_MANY_SHEETS, 503: UNAVAILABLE},
+    responses={200: answers.ORDER_SHEET, 429: answers.TOO_MANY_SHEETS, 503: answers.UNAVAILABLE},
 )
 async def get_order_sheet(
     request: AnyRequest,
@@ -232,8 +206,6 @@ def _on_no_room(request: AnyRequest, error: NoRoom) -> Response[Any]:
 
 ORDER_REFUSALS: dict[Any, Any] = {OrderInvalid: _on_invalid, NoRoom: _on_no_room}
 ORDERS: list[Any] = [
-    options("/orders", "GET", "POST"),
-    options("/orders/{order_id:str}", "GET", "DELETE"),
     Router("/", guards=[rate_limited], route_handlers=[create_order]),
     *(list_orders, get_order, cancel_order, get_order_archive, get_order_sheet),
 ]

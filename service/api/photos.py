@@ -17,16 +17,7 @@ from service.api.endpoint import endpoint
 from service.api.parts import Parts
 from service.jobs.submit import upload_prefix
 from service.media.photos import NotAPhoto, Photos, Stored
-from service.schemas.openapi import (
-    NOT_A_PHOTO_TYPE,
-    NOT_FOUND,
-    SECURED,
-    TOO_LARGE,
-    TOO_MANY_UPLOADS,
-    UNAVAILABLE_STORE,
-    UPLOADED,
-    Receiving,
-)
+from service.schemas import answers
 from service.schemas.problems import AnyRequest, body_too_large, not_found, unprocessable, unsupported_media_type
 from service.schemas.responses import StoredPhoto, Upload, UploadRequest
 from service.schemas.serialize import base_url
@@ -94,12 +85,14 @@ async def _stored(request: AnyRequest, data: bytes, *loc: str) -> Response[Any]:
 @endpoint(
     post,
     "/uploads",
-    status_code=201,
-    operation_id="create_upload",
     tag="photos",
     before_request=_receive,
-    operation_class=Receiving,
-    responses={201: UPLOADED, 413: TOO_LARGE, 415: NOT_A_PHOTO_TYPE, 429: TOO_MANY_UPLOADS, 503: UNAVAILABLE_STORE},
+    responses={
+        201: answers.UPLOADED,
+        415: answers.NOT_A_PHOTO_TYPE,
+        429: answers.TOO_MANY_UPLOADS,
+        503: answers.UNAVAILABLE_STORE,
+    },
 )
 async def create_upload(
     request: AnyRequest,
@@ -142,14 +135,7 @@ def _view(stored: Stored) -> StoredPhoto:
     return StoredPhoto.model_validate(vars(stored))
 
 
-@endpoint(
-    delete,
-    "/uploads/{key:path}",
-    status_code=204,
-    operation_id="delete_upload",
-    tag="photos",
-    responses={404: NOT_FOUND, 503: UNAVAILABLE_STORE},
-)
+@endpoint(delete, "/uploads/{key:path}", tag="photos", responses={503: answers.UNAVAILABLE_STORE})
 def delete_upload(
     request: AnyRequest,
     state: Parts,
@@ -176,7 +162,6 @@ def photos_router(max_photo_bytes: int) -> Router:
     return Router(
         "/v1",
         guards=[authenticated],
-        security=SECURED,
         route_handlers=[create_upload, delete_upload],
         request_max_body_size=max_photo_bytes + _FRAMING,
     )

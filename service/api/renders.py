@@ -6,9 +6,9 @@ from litestar import Response, delete, get
 from litestar.params import PathParameter
 from litestar.response import Redirect
 
-from service.api.endpoint import endpoint
+from service.api.endpoint import endpoint, get_or_head
 from service.api.parts import Parts
-from service.schemas.openapi import NOT_FOUND, PICTURE, THUMBNAIL, TOO_MANY_THUMBNAILS, UNAVAILABLE
+from service.schemas import answers
 from service.schemas.problems import AnyRequest, not_found
 from service.schemas.responses import RenderView
 from service.schemas.serialize import base_url, serialize_render
@@ -18,7 +18,7 @@ from service.storage.thumbnail import thumbnail
 RenderId = Annotated[str, PathParameter(description="The render's `public_id`, from its job or GET /v1/renders.")]
 
 
-@endpoint(get, "/renders/{public_id:str}", operation_id="get_render", tag="renders", responses={404: NOT_FOUND})
+@endpoint(get, "/renders/{public_id:str}", tag="renders")
 def get_render(request: AnyRequest, state: Parts, public_id: RenderId) -> RenderView:
     """Return a render's measurements and a short-lived download URL."""
     render = state.jobs.render(public_id, client_id=request.state.client.id)
@@ -28,12 +28,7 @@ def get_render(request: AnyRequest, state: Parts, public_id: RenderId) -> Render
 
 
 @endpoint(
-    get,
-    "/renders/{public_id:str}/picture",
-    status_code=302,
-    operation_id="get_picture",
-    tag="renders",
-    responses={302: PICTURE, 404: NOT_FOUND},
+    get_or_head, "/renders/{public_id:str}/picture", status_code=302, tag="renders", responses={302: answers.PICTURE}
 )
 def get_picture(request: AnyRequest, state: Parts, public_id: RenderId) -> Redirect:
     """Redirect to a render's picture. This address stays the same as long as the render is kept.
@@ -48,11 +43,10 @@ def get_picture(request: AnyRequest, state: Parts, public_id: RenderId) -> Redir
 
 
 @endpoint(
-    get,
+    get_or_head,
     "/renders/{public_id:str}/thumbnail",
-    operation_id="get_render_thumbnail",
     tag="renders",
-    responses={200: THUMBNAIL, 404: NOT_FOUND, 429: TOO_MANY_THUMBNAILS, 503: UNAVAILABLE},
+    responses={200: answers.THUMBNAIL, 429: answers.TOO_MANY_THUMBNAILS, 503: answers.UNAVAILABLE},
 )
 async def get_render_thumbnail(request: AnyRequest, state: Parts, public_id: RenderId) -> Response[Any]:
     """Return a thumbnail of a render: WebP, at most 480 pixels on the longer side."""
@@ -71,14 +65,7 @@ def _small(state: Parts, public_id: str, client_id: str) -> bytes:
         raise not_found("render") from error
 
 
-@endpoint(
-    delete,
-    "/renders/{public_id:str}",
-    status_code=204,
-    operation_id="delete_render",
-    tag="renders",
-    responses={404: NOT_FOUND},
-)
+@endpoint(delete, "/renders/{public_id:str}", tag="renders")
 def delete_render(request: AnyRequest, state: Parts, public_id: RenderId) -> None:
     """Delete a render's picture and report. The job stays, with the time of deletion. Repeating it is safe."""
     if not state.deletion.render(public_id, client_id=request.state.client.id):

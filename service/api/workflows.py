@@ -36,19 +36,7 @@ from service.api.endpoint import endpoint
 from service.api.parts import Parts
 from service.catalogue.swap_request import BackgroundSwapWithSpecRequest
 from service.jobs.plan import Resolved
-from service.schemas.openapi import (
-    ACCEPTED,
-    CONFLICT,
-    IN_DOUBT,
-    INSUFFICIENT_CREDITS,
-    NOT_FOUND,
-    PLANNED,
-    PREVIEWS_OFF,
-    TOO_LARGE,
-    TOO_MANY,
-    UNAVAILABLE,
-    Submitted,
-)
+from service.schemas import answers
 from service.schemas.problems import AnyRequest
 from service.schemas.responses import JobView
 from service.schemas.serialize import serialize_job, serialize_plan
@@ -128,22 +116,16 @@ def _parameters() -> Iterator[Parameter]:
     post,
     "/background-swap-with-spec",
     status_code=202,
-    operation_id="background_swap_with_spec",
     summary="Swap a product photo's background to an inline background spec",
     tag="workflows",
     before_request=before_a_job,
-    operation_class=Submitted,
-    responses={
-        200: PLANNED,
-        202: ACCEPTED,
-        402: INSUFFICIENT_CREDITS,
-        403: PREVIEWS_OFF,
-        404: NOT_FOUND,
-        409: CONFLICT,
-        413: TOO_LARGE,
-        429: TOO_MANY,
-        500: IN_DOUBT,
-        503: UNAVAILABLE,
+    responses=answers.SUBMIT
+    | {
+        200: answers.PLANNED,
+        202: answers.ACCEPTED,
+        402: answers.INSUFFICIENT_CREDITS,
+        403: answers.PREVIEWS_OFF,
+        404: answers.NOT_FOUND,
     },
 )
 @with_order

@@ -9,8 +9,8 @@ from litestar.params import Body, PathParameter
 
 from service.api.endpoint import endpoint
 from service.api.parts import Parts
+from service.schemas import answers
 from service.schemas.account import BrandRequest
-from service.schemas.openapi import NOT_FOUND, TOO_LARGE, TOO_MANY_BRANDS, BodyOptional
 from service.schemas.problems import AnyRequest, not_found
 from service.schemas.responses import BrandItems, BrandView
 from service.schemas.serialize import serialize_brand
@@ -20,13 +20,13 @@ BrandName = Annotated[str, PathParameter(description="The brand's name, percent-
 _PLAIN = BrandRequest()
 
 
-@endpoint(get, "/brands", operation_id="list_brands", tag="brands")
+@endpoint(get, "/brands", tag="brands")
 def list_brands(request: AnyRequest, state: Parts) -> BrandItems:
     """List the client's brands, sorted by name."""
     return BrandItems(items=[serialize_brand(brand) for brand in state.brands.list(request.state.client.id)])
 
 
-@endpoint(get, "/brands/{name:str}", operation_id="get_brand", tag="brands", responses={404: NOT_FOUND})
+@endpoint(get, "/brands/{name:str}", tag="brands")
 def get_brand(request: AnyRequest, state: Parts, name: BrandName) -> BrandView:
     """Return one of the client's brands."""
     brand = state.brands.get(name, client_id=request.state.client.id)
@@ -38,15 +38,11 @@ def get_brand(request: AnyRequest, state: Parts, name: BrandName) -> BrandView:
 @endpoint(
     put,
     "/brands/{name:str}",
-    status_code=200,
-    operation_id="put_brand",
     tag="brands",
-    operation_class=BodyOptional,
     responses={
         200: ResponseSpec(BrandView, description="Replaced", generate_examples=False),
         201: ResponseSpec(BrandView, description="Created", generate_examples=False),
-        409: TOO_MANY_BRANDS,
-        413: TOO_LARGE,
+        409: answers.TOO_MANY_BRANDS,
     },
 )
 def put_brand(
@@ -63,14 +59,7 @@ def put_brand(
     return Response(serialize_brand(brand), status_code=201 if new else 200)
 
 
-@endpoint(
-    delete,
-    "/brands/{name:str}",
-    status_code=204,
-    operation_id="delete_brand",
-    tag="brands",
-    responses={404: NOT_FOUND},
-)
+@endpoint(delete, "/brands/{name:str}", tag="brands")
 def delete_brand(request: AnyRequest, state: Parts, name: BrandName) -> None:
     """Delete a brand. Its jobs and renders stay, and still show its name."""
     if not state.brands.delete(name, client_id=request.state.client.id):

@@ -10,28 +10,28 @@ from litestar.response import Stream
 
 from service.api.accepted import wrong
 from service.api.admission import rate_limited
-from service.api.endpoint import endpoint, options
+from service.api.endpoint import endpoint
 from service.api.parts import Parts
 from service.api.streams import LongAnswer
 from service.database.tables import data_deletions
 from service.jobs.records import may_be_id
 from service.operations.export import exported
+from service.schemas import answers
 from service.schemas.account import DataDeletion, DataDeletionItems
-from service.schemas.openapi import NOT_FOUND, TOO_MANY_DELETIONS, TOO_MANY_EXPORTS, ZIP
 from service.schemas.problems import AnyRequest, not_found
 from service.schemas.remedies import with_received
 
 #: Seconds for which a deletion works before it answers.
 _SECONDS = 10.0
-_EXPORT = {200: ZIP, 429: TOO_MANY_EXPORTS}
+_EXPORT = {200: answers.ZIP, 429: answers.TOO_MANY_EXPORTS}
 _BEGUN = ResponseSpec(DataDeletion, description="Begun: the sweep goes on", generate_examples=False)
-_DELETION = {202: _BEGUN, 429: TOO_MANY_DELETIONS}
+_DELETION = {202: _BEGUN, 429: answers.TOO_MANY_DELETIONS}
 _CHANGES: dict[str, Any] = {"status_code": 200, "guards": [rate_limited]}
 _CONFIRM = QueryParameter(description="Your client's name, as a safeguard.", examples=[Example(value="acme")])
 ReceiptId = Annotated[str, PathParameter(description="The receipt's `id`.")]
 
 
-@endpoint(get, "/data", operation_id="export_data", tag="data", responses=_EXPORT)
+@endpoint(get, "/data", tag="data", responses=_EXPORT)
 async def export_data(request: AnyRequest, state: Parts) -> Stream:
     """Stream all of your data as a ZIP: JSON Lines for each kind, then photos, pictures and masks, without secrets.
 
@@ -43,7 +43,7 @@ async def export_data(request: AnyRequest, state: Parts) -> Stream:
     return LongAnswer(parts, state.exports.hold(client_id), media_type="application/zip", headers=headers)
 
 
-@endpoint(delete, "/data", operation_id="delete_data", tag="data", responses=_DELETION, **_CHANGES)
+@endpoint(delete, "/data", tag="data", responses=_DELETION, **_CHANGES)
 async def delete_data(request: AnyRequest, state: Parts, confirm: Annotated[str, _CONFIRM]) -> Response[DataDeletion]:
     """Delete all of your data, and return the receipt. Unfinished jobs are cancelled and refunded.
 
@@ -57,13 +57,13 @@ async def delete_data(request: AnyRequest, state: Parts, confirm: Annotated[str,
     return Response(receipt, status_code=200 if receipt.completed_at else 202)
 
 
-@endpoint(get, "/data/deletions", operation_id="list_data_deletions", tag="data")
+@endpoint(get, "/data/deletions", tag="data")
 def list_data_deletions(request: AnyRequest, state: Parts) -> DataDeletionItems:
     """List the receipts of your deletions of all data, newest first."""
     return DataDeletionItems(items=[_shown(one) for one in state.erasure.receipts(request.state.client.id)])
 
 
-@endpoint(get, "/data/deletions/{id:str}", operation_id="get_data_deletion", tag="data", responses={404: NOT_FOUND})
+@endpoint(get, "/data/deletions/{id:str}", tag="data")
 def get_data_deletion(request: AnyRequest, state: Parts, id: ReceiptId) -> DataDeletion:
     """Return a receipt with its current state."""
     own = state.erasure.receipts(request.state.client.id, data_deletions.c.id == id) if may_be_id(id) else []
@@ -76,4 +76,4 @@ def _shown(receipt: dict[str, Any]) -> DataDeletion:
     return DataDeletion(**receipt, state="complete" if receipt["completed_at"] else "in_progress")
 
 
-DATA: list[Any] = [options("/data", "GET", "DELETE"), export_data, delete_data, list_data_deletions, get_data_deletion]
+DATA: list[Any] = [export_data, delete_data, list_data_deletions, get_data_deletion]

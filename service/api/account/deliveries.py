@@ -10,8 +10,8 @@ from service.api.admission import rate_limited
 from service.api.endpoint import endpoint
 from service.api.lists import CreatedAfter, CreatedBefore, Limit, any_of, read_filters
 from service.api.parts import Parts
+from service.schemas import answers
 from service.schemas.account import DeliveryPage, DeliveryView, SentDelivery
-from service.schemas.openapi import DELIVERY_UNDER_WAY, NOT_FOUND, RATE_LIMITED
 from service.schemas.problems import AnyRequest, not_found
 from service.webhooks.outbox import DeliveryState, MessageType
 
@@ -28,7 +28,7 @@ def _id_parameter(noun: str) -> QueryParameter:
     )
 
 
-@endpoint(get, "/webhook/deliveries", operation_id="list_deliveries", tag="webhook")
+@endpoint(get, "/webhook/deliveries", tag="webhook")
 def list_deliveries(
     request: AnyRequest,
     state: Parts,
@@ -68,7 +68,7 @@ def list_deliveries(
     return DeliveryPage(items=[DeliveryView(**vars(one)) for one in page.items], next_cursor=page.next_cursor)
 
 
-@endpoint(get, "/webhook/deliveries/{id:str}", operation_id="get_delivery", tag="webhook", responses={404: NOT_FOUND})
+@endpoint(get, "/webhook/deliveries/{id:str}", tag="webhook")
 def get_delivery(request: AnyRequest, state: Parts, id: DeliveryId) -> SentDelivery:
     """Return a message of the log with its body, exactly as signed and sent at the latest attempt."""
     return _found(request, state, id)
@@ -78,10 +78,9 @@ def get_delivery(request: AnyRequest, state: Parts, id: DeliveryId) -> SentDeliv
     post,
     "/webhook/deliveries/{id:str}/redeliver",
     status_code=202,
-    operation_id="redeliver",
     tag="webhook",
     guards=[rate_limited],
-    responses={404: NOT_FOUND, 409: DELIVERY_UNDER_WAY, 429: RATE_LIMITED},
+    responses={409: answers.DELIVERY_UNDER_WAY, 429: answers.RATE_LIMITED},
 )
 def redeliver(request: AnyRequest, state: Parts, id: DeliveryId) -> SentDelivery:
     """Send a message again now, in any state, also a delivered one. It keeps its id and starts a new set of attempts.
@@ -97,10 +96,9 @@ def redeliver(request: AnyRequest, state: Parts, id: DeliveryId) -> SentDelivery
     post,
     "/webhook/test",
     status_code=202,
-    operation_id="test_webhook",
     tag="webhook",
     guards=[rate_limited],
-    responses={404: NOT_FOUND, 429: RATE_LIMITED},
+    responses={404: answers.NOT_FOUND, 429: answers.RATE_LIMITED},
 )
 def test_webhook(request: AnyRequest, state: Parts) -> Response[SentDelivery]:
     """Send a signed message of the type `webhook.test` to the webhook. Backdrop tries it once.

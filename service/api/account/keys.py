@@ -8,8 +8,8 @@ from litestar.params import Body, HeaderParameter, PathParameter
 
 from service.api.endpoint import endpoint
 from service.api.parts import Parts
+from service.schemas import answers
 from service.schemas.account import KeyItems, KeyRequest, KeyView, NewKey
-from service.schemas.openapi import LAST_KEY, NO_NEW_KEY, NOT_FOUND, TOO_LARGE, BodyOptional
 from service.schemas.problems import AnyRequest, not_found
 
 KeyId = Annotated[str, PathParameter(description="The key's `id`, from POST /v1/keys or GET /v1/keys.")]
@@ -27,7 +27,7 @@ CreationKey = Annotated[
 _UNNAMED = KeyRequest()
 
 
-@endpoint(get, "/keys", operation_id="list_keys", tag="keys")
+@endpoint(get, "/keys", tag="keys")
 def list_keys(request: AnyRequest, state: Parts) -> KeyItems:
     """List the client's valid keys, oldest first, without their secret text."""
     own = request.state.key_id
@@ -35,15 +35,7 @@ def list_keys(request: AnyRequest, state: Parts) -> KeyItems:
     return KeyItems(items=items)
 
 
-@endpoint(
-    post,
-    "/keys",
-    status_code=201,
-    operation_id="create_key",
-    tag="keys",
-    operation_class=BodyOptional,
-    responses={409: NO_NEW_KEY, 413: TOO_LARGE},
-)
+@endpoint(post, "/keys", tag="keys", responses={409: answers.NO_NEW_KEY})
 def create_key(
     request: AnyRequest,
     state: Parts,
@@ -55,14 +47,7 @@ def create_key(
     return NewKey(**vars(key), key=text)
 
 
-@endpoint(
-    delete,
-    "/keys/{key_id:str}",
-    status_code=204,
-    operation_id="delete_key",
-    tag="keys",
-    responses={404: NOT_FOUND, 409: LAST_KEY},
-)
+@endpoint(delete, "/keys/{key_id:str}", tag="keys", responses={409: answers.LAST_KEY})
 def delete_key(request: AnyRequest, state: Parts, key_id: KeyId) -> None:
     """Revoke a key immediately, which may be the key of this request. A key that never expires must remain."""
     if not state.client_keys.delete(key_id, request.state.client.id):

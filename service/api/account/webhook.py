@@ -9,8 +9,8 @@ from litestar.params import Body, HeaderParameter
 
 from service.api.endpoint import endpoint
 from service.api.parts import Parts
+from service.schemas import answers
 from service.schemas.account import NewWebhook, RotationRequest, WebhookRequest, WebhookView
-from service.schemas.openapi import NOT_FOUND, TOO_LARGE, BodyOptional
 from service.schemas.problems import AnyRequest, not_found
 from service.webhooks.endpoints import WebhookEndpoint
 
@@ -28,7 +28,7 @@ RotationKey = Annotated[
 ]
 
 
-@endpoint(get, "/webhook", operation_id="get_webhook", tag="webhook", responses={404: NOT_FOUND})
+@endpoint(get, "/webhook", tag="webhook", responses={404: answers.NOT_FOUND})
 def get_webhook(request: AnyRequest, state: Parts) -> WebhookView:
     """Return the webhook's URL and state. The secret is not shown again."""
     found = state.webhooks.find(request.state.client.name)
@@ -40,13 +40,10 @@ def get_webhook(request: AnyRequest, state: Parts) -> WebhookView:
 @endpoint(
     put,
     "/webhook",
-    status_code=200,
-    operation_id="put_webhook",
     tag="webhook",
     responses={
         200: ResponseSpec(NewWebhook, description="The URL was set already; the secret stays", generate_examples=False),
         201: ResponseSpec(NewWebhook, description="The URL is set, with a new secret", generate_examples=False),
-        413: TOO_LARGE,
     },
 )
 def put_webhook(
@@ -64,15 +61,7 @@ def put_webhook(
     return Response(NewWebhook(**_shown(endpoint), secret=secret), status_code=200 if secret is None else 201)
 
 
-@endpoint(
-    post,
-    "/webhook/secret",
-    status_code=200,
-    operation_id="rotate_webhook_secret",
-    tag="webhook",
-    operation_class=BodyOptional,
-    responses={404: NOT_FOUND, 413: TOO_LARGE},
-)
+@endpoint(post, "/webhook/secret", status_code=200, tag="webhook", responses={404: answers.NOT_FOUND})
 def rotate_webhook_secret(
     request: AnyRequest,
     state: Parts,
@@ -88,14 +77,7 @@ def rotate_webhook_secret(
     return NewWebhook(**_shown(endpoint), secret=secret)
 
 
-@endpoint(
-    delete,
-    "/webhook",
-    status_code=204,
-    operation_id="delete_webhook",
-    tag="webhook",
-    responses={404: NOT_FOUND},
-)
+@endpoint(delete, "/webhook", tag="webhook", responses={404: answers.NOT_FOUND})
 def delete_webhook(request: AnyRequest, state: Parts) -> None:
     """Remove the webhook, and drop its waiting messages."""
     state.webhooks.clear(request.state.client.name)

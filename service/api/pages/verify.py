@@ -1,40 +1,23 @@
 """The public check of a file's marks: its page, and the route that takes the file. Neither needs a key."""
 
-from dataclasses import dataclass
-
 from litestar import Response, Router, post
-from litestar.openapi.spec import OpenAPIMediaType, RequestBody, Schema
-from litestar.openapi.spec.enums import OpenAPIFormat, OpenAPIType
 
 from pipeline.core.errors import Rejected
 from service.api.admission import ARRIVAL, SHORT_RETRY_AFTER
 from service.api.pages.studio import VERIFY_PAGE
 from service.api.parts import Parts
 from service.marks.verify import MarksFound
-from service.schemas.openapi import DATABASE_AWAY, INVALID, TOO_LARGE, TOO_MANY_CHECKS, Documented
+from service.schemas import answers
 from service.schemas.problems import AnyRequest, problem, unprocessable
 from service.settings import Settings
 from service.supervisor.limited import HostBusy
 
 
-@dataclass
-class _TakesPicture(Documented):
-    """An operation whose body is a picture of any format."""
-
-    def __post_init__(self) -> None:
-        """Describe the body."""
-        super().__post_init__()
-        picture = OpenAPIMediaType(schema=Schema(type=OpenAPIType.STRING, format=OpenAPIFormat.BINARY))
-        self.request_body = RequestBody({"image/*": picture}, required=True, description="The picture's bytes.")
-
-
 @post(
     "/v1/verify",
     status_code=200,
-    operation_id="verify_file",
     tags=["marks"],
-    operation_class=_TakesPicture,
-    responses={413: TOO_LARGE, 422: INVALID, 429: TOO_MANY_CHECKS, 503: DATABASE_AWAY},
+    responses={413: answers.TOO_LARGE, 422: answers.INVALID, 429: answers.TOO_MANY_CHECKS, 503: answers.DATABASE_AWAY},
 )
 async def verify_file(request: AnyRequest, state: Parts) -> Response[MarksFound]:
     """Check the machine-readable marks in a picture, sent as the body: at most 12 megapixels.
