@@ -79,11 +79,25 @@ def get_cutout(request: AnyRequest, state: Parts, public_id: CutoutId) -> Cutout
     return view
 
 
+def _on_bad_mask(request: AnyRequest, error: MaskInvalid) -> Response[Any]:
+    return unprocessable(request, [{"loc": ["body"], "msg": str(error), "type": error.code}])
+
+
+def _on_unknown_subjects(request: AnyRequest, error: SubjectsUnknown) -> Response[Any]:
+    text = (
+        f"There is no such subject. Choose among {', '.join(map(str, error.ids))}"
+        if error.ids
+        else "This cut-out has no subjects to choose from. Send a mask instead"
+    )
+    return unprocessable(request, [{"loc": ["body", "keep"], "msg": text, "type": "subject_unknown"}])
+
+
 @endpoint(
     put,
     "/cutouts/{public_id:str}/mask",
     tag="cutouts",
     request_max_body_size=MAX_BYTES,
+    exception_handlers={MaskInvalid: _on_bad_mask},
     responses={
         409: answers.CUTOUT_NOT_READY,
         413: answers.MASK_TOO_LARGE,
@@ -106,6 +120,7 @@ async def put_cutout_mask(request: AnyRequest, state: Parts, public_id: CutoutId
     put,
     "/cutouts/{public_id:str}/subjects",
     tag="cutouts",
+    exception_handlers={SubjectsUnknown: _on_unknown_subjects},
     responses={409: answers.CUTOUT_NOT_READY, 429: answers.TOO_MANY_MASKS, 503: answers.STORE_AWAY},
 )
 async def put_cutout_subjects(
@@ -137,21 +152,3 @@ def _shown(request: AnyRequest, state: Parts, cutout: Cutout | None) -> CutoutVi
     if cutout is None:
         raise not_found("cut-out")
     return serialize_cutout(request, state, cutout)
-
-
-def _on_bad_mask(request: AnyRequest, error: MaskInvalid) -> Response[Any]:
-    return unprocessable(request, [{"loc": ["body"], "msg": str(error), "type": error.code}])
-
-
-def _on_unknown_subjects(request: AnyRequest, error: SubjectsUnknown) -> Response[Any]:
-    text = (
-        f"There is no such subject. Choose among {', '.join(map(str, error.ids))}"
-        if error.ids
-        else "This cut-out has no subjects to choose from. Send a mask instead"
-    )
-    return unprocessable(request, [{"loc": ["body", "keep"], "msg": text, "type": "subject_unknown"}])
-
-
-REFUSALS: dict[Any, Any] = {MaskInvalid: _on_bad_mask, SubjectsUnknown: _on_unknown_subjects}
-#: The routes of cut-outs that make no job.
-CUTOUTS = [list_cutouts, get_cutout, put_cutout_mask, put_cutout_subjects, reset_cutout]

@@ -2,14 +2,13 @@
 
 from typing import Annotated, Any
 
-from litestar import Response, Router, delete, get, post
+from litestar import Response, delete, get, post
 from litestar.concurrency import sync_to_thread
 from litestar.openapi.spec import Example
 from litestar.params import Body, PathParameter, QueryParameter
 from litestar.response import Stream
 
 from service.api.accepted import IdempotencyKey, before_a_job, sent_as
-from service.api.admission import rate_limited
 from service.api.endpoint import endpoint
 from service.api.lists import CreatedAfter, CreatedBefore, Cursor, Limit, Pairs, Reference, any_of, read_filters
 from service.api.parts import Parts
@@ -48,6 +47,19 @@ _WHICH = "Number of the sheet, from 1: a large order has several."
 OrderId = Annotated[str, PathParameter(description="The `order_id` that the submit returned.")]
 
 
+def _on_invalid(request: AnyRequest, error: OrderInvalid) -> Response[Any]:
+    found: list[Fault] = []
+    for one in error.faults:
+        text = one.message if one.received is None else with_received(one.message, one.received)
+        found.append({"loc": ["body", *one.loc], "msg": text, "type": one.code})
+    return unprocessable(request, found)
+
+
+def _on_no_room(request: AnyRequest, error: NoRoom) -> Response[Any]:
+    status = 503 if error.code == "queue_full" else 429
+    return Answer(status, error.code, "{error} Nothing was charged.", 10, after_window=True)(request, error)
+
+
 @endpoint(
     post,
     "/orders",
@@ -56,6 +68,7 @@ OrderId = Annotated[str, PathParameter(description="The `order_id` that the subm
     tag="orders",
     before_request=before_a_job,
     request_max_body_size=MAX_BODY,
+    exception_handlers={OrderInvalid: _on_invalid, NoRoom: _on_no_room},
     responses=answers.SUBMIT
     | {
         200: answers.ORDER_PLANNED,
@@ -189,23 +202,3 @@ def _view(request: AnyRequest, state: Parts, order: Order, limit: int, cursor: s
     page = state.orders.pictures(order.id, client_id=request.state.client.id, limit=limit, cursor=cursor)
     items = [serialize_picture(request, state, one) for one in page.items]
     return OrderView(**summary(order), items=items, next_cursor=page.next_cursor)
-
-
-def _on_invalid(request: AnyRequest, error: OrderInvalid) -> Response[Any]:
-    found: list[Fault] = []
-    for one in error.faults:
-        text = one.message if one.received is None else with_received(one.message, one.received)
-        found.append({"loc": ["body", *one.loc], "msg": text, "type": one.code})
-    return unprocessable(request, found)
-
-
-def _on_no_room(request: AnyRequest, error: NoRoom) -> Response[Any]:
-    status = 503 if error.code == "queue_full" else 429
-    return Answer(status, error.code, "{error} Nothing was charged.", 10, after_window=True)(request, error)
-
-
-ORDER_REFUSALS: dict[Any, Any] = {OrderInvalid: _on_invalid, NoRoom: _on_no_room}
-ORDERS: list[Any] = [
-    Router("/", guards=[rate_limited], route_handlers=[create_order]),
-    *(list_orders, get_order, cancel_order, get_order_archive, get_order_sheet),
-]

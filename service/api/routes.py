@@ -1,28 +1,25 @@
 """The table of routes, and small handlers. The others are in `service.api.workflows`, `.photos`, `.lists`, `.files`."""
 
+from importlib.util import find_spec
 from typing import Any
 
-from litestar import Router, delete, get
+from litestar import Response, Router, delete, get
+from litestar.openapi.datastructures import ResponseSpec
 
-from service.api.account.brands import delete_brand, get_brand, list_brands, put_brand
-from service.api.account.data import DATA
-from service.api.account.deliveries import get_delivery, list_deliveries, redeliver, test_webhook
-from service.api.account.keys import create_key, delete_key, list_keys
-from service.api.account.webhook import delete_webhook, get_webhook, put_webhook, rotate_webhook_secret
+from service.api import cutouts, events, files, lists, orders, photos, renders, workflows
+from service.api.account import brands, data, deliveries, keys, webhook
+from service.api.admission import rate_limited
 from service.api.auth import asked_catalogue, authenticated, perhaps_known
-from service.api.cutouts import CUTOUTS
 from service.api.endpoint import JobId, endpoint
-from service.api.events import follow_job
-from service.api.lists import get_credits, get_usage, list_jobs, list_renders
-from service.api.orders import ORDERS
+from service.api.pages import reference, studio, verify
 from service.api.parts import Parts
-from service.api.renders import delete_render, get_picture, get_render, get_render_thumbnail
-from service.api.workflows import WORKFLOWS
+from service.health.process import NEEDED
 from service.schemas import answers
 from service.schemas.catalogue_views import MoodItems, PresetItems, SceneItems
 from service.schemas.problems import AnyRequest, not_found
-from service.schemas.responses import JobRequestView, JobView
+from service.schemas.responses import Health, JobRequestView, JobView
 from service.schemas.serialize import serialize_job, serialize_job_request
+from service.settings import Settings
 
 
 @endpoint(get, "/jobs/{job_id:str}", tag="jobs")
@@ -81,22 +78,60 @@ def _items(state: Parts, key: str) -> dict[str, Any]:
     return {"items": asked_catalogue(state.catalogue).to_json()[key]}
 
 
-#: All routes under /v1 that need a client's key.
-PRIVATE = Router(
-    "/v1",
-    guards=[authenticated],
-    route_handlers=[
-        *CUTOUTS,
-        *DATA,
-        *ORDERS,
-        *(WORKFLOWS, get_credits, get_usage),
-        *(list_jobs, get_job, cancel_job, get_job_request, follow_job),
-        *(list_renders, get_render, get_picture, get_render_thumbnail, delete_render),
-        *(list_brands, get_brand, put_brand, delete_brand),
-        *(list_keys, create_key, delete_key),
-        *(get_webhook, put_webhook, rotate_webhook_secret, delete_webhook),
-        *(test_webhook, list_deliveries, get_delivery, redeliver),
-    ],
+@get("/health/live", tags=["health"], sync_to_thread=False, responses={422: answers.INVALID})
+def live() -> Health:
+    """Return ok while the process answers."""
+    return Health(status="ok")
+
+
+@get(
+    "/health/ready",
+    tags=["health"],
+    sync_to_thread=True,
+    responses={
+        422: answers.INVALID,
+        503: ResponseSpec(Health, description="The missing parts", generate_examples=False),
+    },
 )
-#: All routes under /v1 that need no key. With the key of a client with its own catalogue, they list that.
-PUBLIC = Router("/v1", guards=[perhaps_known], route_handlers=[list_scene_types, list_moods, list_output_presets])
+def ready(state: Parts) -> Response[Health]:
+    """Return whether the API can take requests: 503 names the missing parts if it can't.
+
+    Without the store, the queue server or a usable worker it is "degraded", and answers all requests that need none of
+    them. An API that is shutting down may take requests for some seconds more (`BACKDROP_SHUTDOWN_DELAY`).
+    """
+    found = state.installation.look().health(NEEDED["api"])
+    if state.stopping:
+        found |= {
+            "status": "unavailable",
+            "missing": [{"part": "api", "detail": "The API is shutting down."}, *found["missing"]],
+        }
+    health = Health.model_validate(found)
+    return Response(health, status_code=503 if health.missing else 200)
+
+
+def all_routes(settings: Settings) -> list[Any]:
+    """Return the routes of an installation."""
+    submits: list[Any] = [workflows.background_swap_with_spec, cutouts.create_cutout, orders.create_order]
+    keyed: list[Any] = [
+        *(cutouts.list_cutouts, cutouts.get_cutout, cutouts.put_cutout_mask, cutouts.put_cutout_subjects),
+        *(cutouts.reset_cutout, data.export_data, data.delete_data, data.list_data_deletions, data.get_data_deletion),
+        *(orders.list_orders, orders.get_order, orders.cancel_order, orders.get_order_archive, orders.get_order_sheet),
+        Router("/", guards=[rate_limited], route_handlers=submits),
+        *(lists.get_credits, lists.get_usage, lists.list_jobs, get_job, cancel_job, get_job_request, events.follow_job),
+        *(lists.list_renders, renders.get_render, renders.get_picture, renders.get_render_thumbnail),
+        *(renders.delete_render, brands.list_brands, brands.get_brand, brands.put_brand, brands.delete_brand),
+        *(keys.list_keys, keys.create_key, keys.delete_key, webhook.get_webhook, webhook.put_webhook),
+        *(webhook.rotate_webhook_secret, webhook.delete_webhook, deliveries.test_webhook, deliveries.list_deliveries),
+        *(deliveries.get_delivery, deliveries.redeliver),
+    ]
+    # With the key of a client with its own catalogue, they list that.
+    public = [list_scene_types, list_moods, list_output_presets]
+    # An API without the extra `networks` lacks what the check needs.
+    checks = settings.verify_page and find_spec("c2pa") and find_spec("numba")
+    return [
+        Router("/v1", guards=[authenticated], route_handlers=keyed),
+        Router("/v1", guards=[perhaps_known], route_handlers=public),
+        *(photos.photos_router(settings.max_photo_bytes), files.files_router(settings.max_photo_bytes)),
+        *(reference.REFERENCE, studio.STUDIO, live, ready),
+        *([verify.verify_router(settings)] if checks else []),
+    ]

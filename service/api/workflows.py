@@ -6,7 +6,7 @@ from inspect import Parameter, Signature, signature
 from typing import Annotated, Any
 
 import numpy as np
-from litestar import Response, Router, post
+from litestar import Response, post
 from litestar.concurrency import sync_to_thread
 from litestar.openapi.spec import Example
 from litestar.params import Body, QueryParameter
@@ -29,9 +29,7 @@ from service.api.accepted import (
     read_subject,
     sent_as,
 )
-from service.api.admission import rate_limited
 from service.api.auth import asked_catalogue
-from service.api.cutouts import create_cutout
 from service.api.endpoint import endpoint
 from service.api.parts import Parts
 from service.catalogue.swap_request import BackgroundSwapWithSpecRequest
@@ -194,6 +192,3 @@ def _facts(state: Parts, resolved: Resolved, client_id: str) -> Mapping[str, Any
 def _job_view(request: AnyRequest, state: Parts, job_id: str) -> JobView | None:
     found = state.jobs.get(job_id, client_id=request.state.client.id)
     return None if found is None else serialize_job(request, state, *found)
-
-
-WORKFLOWS = Router("/", guards=[rate_limited], route_handlers=[background_swap_with_spec, create_cutout])

@@ -1,7 +1,8 @@
 """Mending: a caller's mask or choice of subjects replaces the networks' mask, for all photos with the same bytes."""
 
-from collections.abc import Callable, Collection
+from collections.abc import Collection
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -32,8 +33,8 @@ class Mending:
     cutouts: Cutouts
     objects: Bucket
     masks: MendedMasks
-    #: Makes the compiled kernels available before the first picture.
-    prepare: Callable[[], None]
+    #: The folders of the compiled kernels, which set-up or a worker saved.
+    kernels: tuple[Path, Path]
 
     def put_mask(self, public_id: str, data: bytes, *, client_id: str) -> Cutout | None:
         """Store a mask, a PNG of the photo's size. Raises MaskInvalid, CutoutNotReady, StoreUnavailable."""
@@ -81,8 +82,10 @@ class Mending:
     def _pixels(
         self, found: NewCutout, codes: NDArray[np.uint8], cut_by: "GivenBy", kept: Collection[int] | None = None
     ) -> "Pictures":
-        self.prepare()
         # A hundred megabytes with the kernels, which only an API that receives masks should load.
+        from pipeline.kernels.cache import keep_in
+
+        keep_in(*self.kernels)
         from pipeline.cutout.viewpoint import of_mended
         from service.cutouts.pixels import of_mask
 

@@ -74,6 +74,3 @@ def get_data_deletion(request: AnyRequest, state: Parts, id: ReceiptId) -> DataD
 
 def _shown(receipt: dict[str, Any]) -> DataDeletion:
     return DataDeletion(**receipt, state="complete" if receipt["completed_at"] else "in_progress")
-
-
-DATA: list[Any] = [export_data, delete_data, list_data_deletions, get_data_deletion]
