@@ -3,7 +3,7 @@
 import re
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from typing import Annotated, Any
+from typing import Annotated
 from urllib.request import parse_http_list
 
 from litestar import Response
@@ -18,7 +18,7 @@ from service.database.engine import DATABASE_AWAY
 from service.jobs.intake import Accepted
 from service.jobs.records import JobStatus
 from service.jobs.submit import Sent
-from service.schemas.problems import AnyRequest, QueryInvalid, unprocessable
+from service.schemas.problems import AnyRequest, wrong
 from service.schemas.remedies import with_received
 from service.schemas.responses import JobView, WorkflowAcceptedResponse
 
@@ -88,16 +88,13 @@ IdempotencyKey = Annotated[
 _SECONDS = re.compile(r"[0-9]{1,9}")
 
 
-async def before_a_job(request: AnyRequest) -> Response[Any] | None:
-    """Keep the body's bytes before Litestar parses the request, and refuse an empty Idempotency-Key."""
+async def before_a_job(request: AnyRequest) -> None:
+    """Keep the body's bytes before Litestar parses the request. Raises Invalid for an empty Idempotency-Key."""
     request.state.raw_body = await request.body()
-    key = request.headers.get("idempotency-key")
-    if key is None or key.strip():
-        return None
     # Treating an empty key as no key would make two jobs of a retry, and charge both.
-    text = "The header is empty. Send 1 to 255 characters, such as an order number, or omit the header"
-    where = ["header", "Idempotency-Key"]
-    return unprocessable(request, [{"loc": where, "msg": text, "type": "idempotency_key_empty"}])
+    if not request.headers.get("idempotency-key", "none").strip():
+        text = "The header is empty. Send 1 to 255 characters, such as an order number, or omit the header"
+        raise wrong(["header", "Idempotency-Key"], "idempotency_key_empty", text)
 
 
 def sent_as(request: AnyRequest, idempotency_key: str | None) -> Sent:
@@ -109,7 +106,7 @@ def sent_as(request: AnyRequest, idempotency_key: str | None) -> Sent:
 
 
 def read_metadata(pairs: list[str] | None) -> dict[str, str]:
-    """Return the metadata pairs as a dictionary. Raises QueryInvalid."""
+    """Return the metadata pairs as a dictionary. Raises Invalid."""
     read: dict[str, str] = {}
     for index, pair in enumerate(pairs or ()):
         found = _PAIR.fullmatch(pair)
@@ -130,7 +127,7 @@ def read_metadata(pairs: list[str] | None) -> dict[str, str]:
 
 
 def read_subject(text: str | None) -> PhotoPlace | None:
-    """Return the place that the parameter `subject` names. Raises QueryInvalid."""
+    """Return the place that the parameter `subject` names. Raises Invalid."""
     if text is None:
         return None
     try:
@@ -142,11 +139,6 @@ def read_subject(text: str | None) -> PhotoPlace | None:
         return photo_place(numbers)
     except ValueError as error:
         raise wrong(["query", "subject"], "subject_invalid", str(error)) from error
-
-
-def wrong(loc: list[str | int], code: str, message: str) -> QueryInvalid:
-    """Return the exception for one parameter."""
-    return QueryInvalid([{"loc": loc, "msg": message, "type": code}])
 
 
 def preferred_wait(fields: Sequence[str], *, limit: int) -> int | None:

@@ -17,7 +17,7 @@ from service.cutouts.mask_file import MAX_BYTES, MaskInvalid
 from service.cutouts.records import Cutout, SubjectsUnknown
 from service.schemas import answers
 from service.schemas.cutouts import CutoutPage, CutoutRequest, CutoutView, KeptSubjects, serialize_cutout
-from service.schemas.problems import AnyRequest, not_found, unprocessable
+from service.schemas.problems import AnyRequest, fault, not_found, unprocessable
 
 CutoutId = Annotated[str, PathParameter(description="The cut-out's `public_id`, which equals its `job_id`.")]
 
@@ -79,10 +79,6 @@ def get_cutout(request: AnyRequest, state: Parts, public_id: CutoutId) -> Cutout
     return view
 
 
-def _on_bad_mask(request: AnyRequest, error: MaskInvalid) -> Response[Any]:
-    return unprocessable(request, [{"loc": ["body"], "msg": str(error), "type": error.code}])
-
-
 def _on_unknown_subjects(request: AnyRequest, error: SubjectsUnknown) -> Response[Any]:
     text = (
         f"There is no such subject. Choose among {', '.join(map(str, error.ids))}"
@@ -97,7 +93,7 @@ def _on_unknown_subjects(request: AnyRequest, error: SubjectsUnknown) -> Respons
     "/cutouts/{public_id:str}/mask",
     tag="cutouts",
     request_max_body_size=MAX_BYTES,
-    exception_handlers={MaskInvalid: _on_bad_mask},
+    exception_handlers={MaskInvalid: fault(["body"], "{error.code}", "{error}")},
     responses={
         409: answers.CUTOUT_NOT_READY,
         413: answers.MASK_TOO_LARGE,

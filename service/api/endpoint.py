@@ -18,7 +18,7 @@ from service.api.auth import signed
 from service.schemas import answers
 from service.schemas.error_responses import Fault
 from service.schemas.openapi import SECURED
-from service.schemas.problems import QueryInvalid
+from service.schemas.problems import Invalid
 from service.schemas.remedies import MOST_REMEDIES, inputs_of, shown
 
 _Handler = Callable[..., Any]
@@ -51,7 +51,7 @@ def _options(methods: list[str], scope: Scope) -> Response[None]:
 
 
 async def known_parameters(connection: ASGIConnection[Any, Any, Any, Any], handler: BaseRouteHandler) -> None:
-    """Refuse undeclared and repeated query parameters. Raises QueryInvalid.
+    """Refuse undeclared and repeated query parameters. Raises Invalid.
 
     Otherwise a typo such as `dryrun=true` would cost credits or return an unfiltered list.
     """
@@ -71,7 +71,7 @@ async def known_parameters(connection: ASGIConnection[Any, Any, Any, Any], handl
         if len(errors) == MOST_REMEDIES:
             break
     if errors:
-        raise QueryInvalid(errors)
+        raise Invalid(errors)
 
 
 def endpoint(

@@ -9,14 +9,14 @@ from litestar.params import QueryParameter
 
 from service.accounts.clients import UnknownEntry
 from service.accounts.usage import SpanInvalid, UsageReport, usage_report
-from service.api.accepted import REFERENCE_PATTERN, read_metadata, wrong
+from service.api.accepted import REFERENCE_PATTERN, read_metadata
 from service.api.auth import asked_catalogue
 from service.api.endpoint import endpoint
 from service.api.parts import Parts
 from service.database.paging import Filters
 from service.jobs.records import JobStatus, Operation
 from service.schemas import answers
-from service.schemas.problems import AnyRequest, unprocessable
+from service.schemas.problems import AnyRequest, fault, wrong
 from service.schemas.remedies import with_received
 from service.schemas.responses import CreditEntry, Credits, JobPage, RenderPage
 from service.schemas.serialize import serialize_job, serialize_render
@@ -120,7 +120,7 @@ def read_filters(
 ) -> Filters:
     """Return the filters that a list's query names. `given`: fields of `Filters` that need no parsing.
 
-    Raises QueryInvalid for a pair or a time that can't be read, and for a span of time that is empty.
+    Raises Invalid for a pair or a time that can't be read, and for a span of time that is empty.
     """
     span = _span(("created_after", "created_before"), created_after, created_before)
     return Filters(metadata=read_metadata(metadata), **span, **given)
@@ -206,19 +206,18 @@ def list_renders(
 
 
 def _check_preset(state: Parts, name: str | None, item: str) -> None:
-    """Refuse a preset for which an empty list would hide a typing error. Raises QueryInvalid."""
+    """Refuse a preset for which an empty list would hide a typing error. Raises Invalid."""
     if name is not None and name not in (catalogue := asked_catalogue(state.catalogue)).presets:
         text = f"There is no such output preset, and you have no {item} of it. The nearest are: "
         text = with_received(text + ", ".join(catalogue.nearest_presets(name)), name)
         raise wrong(["query", "output_preset"], "unknown_preset", text)
 
 
-def _on_unknown_entry(request: AnyRequest, error: UnknownEntry) -> Response[Any]:
-    text = f"You have no ledger entry {error}. Send the `next_cursor` of the page before, or omit it for the first page"
-    return unprocessable(request, [{"loc": ["query", "cursor"], "msg": text, "type": "cursor_unknown"}])
+_NO_ENTRY = "You have no ledger entry {error}. Send the `next_cursor` of the page before, or omit it for the first page"
+_CREDITS_REFUSALS = {UnknownEntry: fault(["query", "cursor"], "cursor_unknown", _NO_ENTRY)}
 
 
-@endpoint(get, "/credits", tag="credits", exception_handlers={UnknownEntry: _on_unknown_entry})
+@endpoint(get, "/credits", tag="credits", exception_handlers=_CREDITS_REFUSALS)
 def get_credits(
     request: AnyRequest, state: Parts, limit: Limit = 100, cursor: Cursor = None, start: From = None, end: To = None
 ) -> Credits:

@@ -18,7 +18,7 @@ from service.api.parts import Parts
 from service.jobs.submit import upload_prefix
 from service.media.photos import NotAPhoto, Photos, Stored
 from service.schemas import answers
-from service.schemas.problems import AnyRequest, body_too_large, not_found, unprocessable, unsupported_media_type
+from service.schemas.problems import AnyRequest, Invalid, body_too_large, not_found, unsupported_media_type, wrong
 from service.schemas.responses import StoredPhoto, Upload, UploadRequest
 from service.schemas.serialize import base_url
 from service.storage.objects import SVG_TYPE, UPLOAD_TYPES
@@ -35,15 +35,17 @@ _TAKEN = (
 async def _receive(request: AnyRequest) -> Response[Any] | None:
     """Take a photo sent as plain bytes or multipart, and limit a JSON body, before Litestar parses the body.
 
-    Raises 413 and 415.
+    Raises 413, 415 and Invalid.
     """
     state = request.app.state
     content_type = request.content_type[0].lower()
     if content_type.startswith("image/"):
-        answer = await _stored(request, await request.body(), "body")
-        if answer.status_code == 422 and content_type not in (*UPLOAD_TYPES, SVG_TYPE):
-            raise unsupported_media_type(content_type, _TAKEN)
-        return answer
+        try:
+            return await _stored(request, await request.body(), "body")
+        except Invalid:
+            if content_type not in (*UPLOAD_TYPES, SVG_TYPE):
+                raise unsupported_media_type(content_type, _TAKEN) from None
+            raise
     if content_type != RequestEncodingType.MULTI_PART:
         body = request.state.raw_body = await request.body()
         # curl's -d sends JSON as a form, so a JSON body counts as JSON under any Content-Type.
@@ -58,16 +60,14 @@ async def _receive(request: AnyRequest) -> Response[Any] | None:
         if getattr(error, "status_code", None) == 413:
             raise
         text = "The body is not multipart/form-data. Let a library or curl's -F write it"
-        return unprocessable(request, [{"loc": ["body"], "msg": text, "type": "multipart_invalid"}])
+        raise wrong(["body"], "multipart_invalid", text) from error
     file = form.get("file")
     if not isinstance(file, UploadFile):
         text = "The part `file` is missing, or has no file name. Send the photo as `file`, with a file name"
-        return unprocessable(request, [{"loc": ["body", "file"], "msg": text, "type": "missing"}])
+        raise wrong(["body", "file"], "missing", text)
     if others := sorted(set(form) - {"file"}):
         text = "There is no such part. Send only `file`"
-        return unprocessable(
-            request, [{"loc": ["body", name], "msg": text, "type": "extra_forbidden"} for name in others]
-        )
+        raise Invalid([{"loc": ["body", name], "msg": text, "type": "extra_forbidden"} for name in others])
     return await _stored(request, await file.read(), "body", "file")
 
 
@@ -78,7 +78,7 @@ async def _stored(request: AnyRequest, data: bytes, *loc: str) -> Response[Any]:
     try:
         stored = await uploads.run(client.id, photos.store, client, data)
     except NotAPhoto as error:
-        return unprocessable(request, [{"loc": list(loc), "msg": str(error), "type": "not_a_photo"}])
+        raise wrong(loc, "not_a_photo", str(error)) from error
     return Response(_view(stored), status_code=201)
 
 
@@ -122,7 +122,7 @@ async def create_upload(
                 client.id, lambda url: state.photos.store(client, state.fetcher.fetch(url)), data.url
             )
         except NotAPhoto as error:
-            return unprocessable(request, [{"loc": ["body", "url"], "msg": str(error), "type": "not_a_photo"}])
+            raise wrong(["body", "url"], "not_a_photo", str(error)) from error
         return Response(_view(stored))
     assert data.content_type is not None, "the schema requires exactly one of content_type and url"
     key = await sync_to_thread(state.photos.reserve, client, data.content_type)

@@ -4,7 +4,6 @@ from importlib.util import find_spec
 from typing import Any
 
 from litestar import Response, Router, delete, get
-from litestar.openapi.datastructures import ResponseSpec
 
 from service.api import cutouts, events, files, lists, orders, photos, renders, workflows
 from service.api.account import brands, data, deliveries, keys, webhook
@@ -88,10 +87,7 @@ def live() -> Health:
     "/health/ready",
     tags=["health"],
     sync_to_thread=True,
-    responses={
-        422: answers.INVALID,
-        503: ResponseSpec(Health, description="The missing parts", generate_examples=False),
-    },
+    responses={422: answers.INVALID, 503: answers.documented(Health, description="The missing parts")},
 )
 def ready(state: Parts) -> Response[Health]:
     """Return whether the API can take requests: 503 names the missing parts if it can't.

@@ -64,7 +64,7 @@ def read_order(
     reference: Reference = None,
     metadata: Metadata = None,
 ) -> SwapOrder:
-    """Return the order that a body and its query ask for, without options. Raises QueryInvalid."""
+    """Return the order that a body and its query ask for, without options. Raises Invalid."""
     return data.order(
         seed=seed,
         preview=preview,

@@ -1,5 +1,6 @@
 """The documented answers of the API's operations, with examples."""
 
+from functools import partial
 from http import HTTPStatus
 from typing import Any
 
@@ -12,26 +13,29 @@ from service.accounts.brands import TooManyBrands
 from service.accounts.keys import KeyExists, LastKey, TooManyKeys
 from service.accounts.ledger import InsufficientCredits
 from service.cutouts.records import CutoutNotReady
+from service.database.commit import OutcomeUnknown
 from service.jobs.intake import IdempotencyInFlight
 from service.jobs.records import JobFinished, JobStatus
 from service.orders.records import OrderFinished
 from service.schemas.cutouts import CutoutView
 from service.schemas.error_responses import HTTPValidationError, Problem
 from service.schemas.orders import OrderAcceptedResponse, OrderPlanView
-from service.schemas.problems import ANSWERS
+from service.schemas.refusals import ANSWERS
 from service.schemas.responses import JobView, StoredPhoto, SwapPlan, Upload, WorkflowAcceptedResponse
 from service.webhooks.endpoints import DeliveryUnderWay
+
+#: A documented answer, without the examples that litestar invents.
+documented = partial(ResponseSpec, generate_examples=False)
 
 
 def _problem(status: int, code: str, detail: str, *others: tuple[str, str], **figures: int) -> ResponseSpec:
     # RFC 9110's name, which Python uses from 3.13 on.
     title = "Content Too Large" if status == 413 else HTTPStatus(status).phrase
     about = {"type": "about:blank", "status": status, "title": title, "request_id": "01J9ZC6M8H4D2F0A9B7C5E3G1K"}
-    return ResponseSpec(
+    return documented(
         Problem,
         description=title,
         media_type="application/problem+json",
-        generate_examples=False,
         examples=[
             Example(value={**about, "detail": text, "code": name, **figures})
             for name, text in ((code, detail), *others)
@@ -58,18 +62,15 @@ def _lane_full(what: str, most: int, remedy: str = "Try again", *others: tuple[s
 
 
 def _example(model: Any, description: str) -> ResponseSpec:
-    return ResponseSpec(
-        model, description=description, generate_examples=False, examples=[Example(value=model.EXAMPLE)]
-    )
+    return documented(model, description=description, examples=[Example(value=model.EXAMPLE)])
 
 
 def _accepted(preferred: type[BaseModel], description: str, **shown: Any) -> ResponseSpec:
     # The preferred type comes first: generated clients try the types in order, and it has more required fields.
     either: Any = preferred | WorkflowAcceptedResponse  # litestar takes a union, though its annotation forbids it
-    return ResponseSpec(
+    return documented(
         either,
         description=f"{description}. With `Prefer: return=representation`, the body is a {preferred.__name__}",
-        generate_examples=False,
         examples=[Example(value=WorkflowAcceptedResponse.EXAMPLE | shown)],
     )
 
@@ -135,7 +136,7 @@ TOO_MANY = _problem(
 )
 #: No schema: readers of events use each event's own, and client generators leave the text as it is.
 _TEXT: Any = Any
-STREAM = ResponseSpec(
+STREAM = documented(
     _TEXT,
     description="Server-Sent Events as text. Each event has three fields. `id` is a number that grows within a stream,"
     " for `Last-Event-ID`. `event` is job. `data` is one line of JSON: job_id, status, stage, progress (0 to 1),"
@@ -143,7 +144,6 @@ STREAM = ResponseSpec(
     " jobs run before this one: 1000 for 1000 or more, null once it has started. Lines that begin with a colon only"
     " keep the connection alive.",
     media_type="text/event-stream",
-    generate_examples=False,
     examples=[
         Example(
             value="id: 59998000\nevent: job\n"
@@ -152,9 +152,9 @@ STREAM = ResponseSpec(
         )
     ],
 )
-THUMBNAIL = ResponseSpec(bytes, description="The thumbnail", media_type="image/webp", generate_examples=False)
-ZIP = ResponseSpec(bytes, description="The ZIP", media_type="application/zip", generate_examples=False)
-ORDER_SHEET = ResponseSpec(bytes, description="The sheet", media_type="image/webp", generate_examples=False)
+THUMBNAIL = documented(bytes, description="The thumbnail", media_type="image/webp")
+ZIP = documented(bytes, description="The ZIP", media_type="application/zip")
+ORDER_SHEET = documented(bytes, description="The sheet", media_type="image/webp")
 NO_NEWS = ResponseSpec(None, description="The job is over, and `Last-Event-ID` was its last event.")
 TOO_MANY_STREAMS = _lane_full("streams", 100, "Close one, or poll GET /v1/jobs/{job_id}")
 UNAVAILABLE = _problem(
@@ -172,10 +172,9 @@ UNAVAILABLE = _problem(
 )
 #: Litestar takes a union, though its annotation forbids it.
 _EITHER: Any = Upload | StoredPhoto
-UPLOADED = ResponseSpec(
+UPLOADED = documented(
     _EITHER,
     description="An Upload says where to PUT the bytes; a StoredPhoto was fetched or received",
-    generate_examples=False,
     examples=[Example(value=StoredPhoto.EXAMPLE)],
 )
 TOO_MANY_UPLOADS = _lane_full(
@@ -205,11 +204,6 @@ STORE_AWAY = _problem(
     "The object store does not answer. Try again.",
     _NO_DATABASE,
 )
-IN_DOUBT = _problem(
-    500,
-    "outcome_unknown",
-    "The database failed during this request, which may have been charged. Send it again with the same Idempotency-Key."
-    " Without a key, check GET /v1/credits first.",
-)
+IN_DOUBT = _answer_to(OutcomeUnknown())
 #: The answers of each route that makes jobs.
 SUBMIT = {409: CONFLICT, 429: TOO_MANY, 500: IN_DOUBT, 503: UNAVAILABLE}

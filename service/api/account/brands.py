@@ -3,7 +3,6 @@
 from typing import Annotated, Any
 
 from litestar import Response, delete, get, put
-from litestar.openapi.datastructures import ResponseSpec
 from litestar.openapi.spec import Example
 from litestar.params import Body, PathParameter
 
@@ -40,8 +39,8 @@ def get_brand(request: AnyRequest, state: Parts, name: BrandName) -> BrandView:
     "/brands/{name:str}",
     tag="brands",
     responses={
-        200: ResponseSpec(BrandView, description="Replaced", generate_examples=False),
-        201: ResponseSpec(BrandView, description="Created", generate_examples=False),
+        200: answers.documented(BrandView, description="Replaced"),
+        201: answers.documented(BrandView, description="Created"),
         409: answers.TOO_MANY_BRANDS,
     },
 )

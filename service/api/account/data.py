@@ -3,12 +3,10 @@
 from typing import Annotated, Any
 
 from litestar import Response, delete, get
-from litestar.openapi.datastructures import ResponseSpec
 from litestar.openapi.spec import Example
 from litestar.params import PathParameter, QueryParameter
 from litestar.response import Stream
 
-from service.api.accepted import wrong
 from service.api.admission import rate_limited
 from service.api.endpoint import endpoint
 from service.api.parts import Parts
@@ -18,13 +16,13 @@ from service.jobs.records import may_be_id
 from service.operations.export import exported
 from service.schemas import answers
 from service.schemas.account import DataDeletion, DataDeletionItems
-from service.schemas.problems import AnyRequest, not_found
+from service.schemas.problems import AnyRequest, not_found, wrong
 from service.schemas.remedies import with_received
 
 #: Seconds for which a deletion works before it answers.
 _SECONDS = 10.0
 _EXPORT = {200: answers.ZIP, 429: answers.TOO_MANY_EXPORTS}
-_BEGUN = ResponseSpec(DataDeletion, description="Begun: the sweep goes on", generate_examples=False)
+_BEGUN = answers.documented(DataDeletion, description="Begun: the sweep goes on")
 _DELETION = {202: _BEGUN, 429: answers.TOO_MANY_DELETIONS}
 _CHANGES: dict[str, Any] = {"status_code": 200, "guards": [rate_limited]}
 _CONFIRM = QueryParameter(description="Your client's name, as a safeguard.", examples=[Example(value="acme")])

@@ -3,7 +3,6 @@
 from typing import Annotated, Any
 
 from litestar import Response, delete, get, post, put
-from litestar.openapi.datastructures import ResponseSpec
 from litestar.openapi.spec import Example
 from litestar.params import Body, HeaderParameter
 
@@ -42,8 +41,8 @@ def get_webhook(request: AnyRequest, state: Parts) -> WebhookView:
     "/webhook",
     tag="webhook",
     responses={
-        200: ResponseSpec(NewWebhook, description="The URL was set already; the secret stays", generate_examples=False),
-        201: ResponseSpec(NewWebhook, description="The URL is set, with a new secret", generate_examples=False),
+        200: answers.documented(NewWebhook, description="The URL was set already; the secret stays"),
+        201: answers.documented(NewWebhook, description="The URL is set, with a new secret"),
     },
 )
 def put_webhook(

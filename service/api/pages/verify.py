@@ -8,7 +8,7 @@ from service.api.pages.studio import VERIFY_PAGE
 from service.api.parts import Parts
 from service.marks.verify import MarksFound
 from service.schemas import answers
-from service.schemas.problems import AnyRequest, problem, unprocessable
+from service.schemas.problems import AnyRequest, problem, wrong
 from service.settings import Settings
 from service.supervisor.limited import HostBusy
 
@@ -33,7 +33,7 @@ async def verify_file(request: AnyRequest, state: Parts) -> Response[MarksFound]
         raise problem(429, "too_many_checks", detail, {"Retry-After": str(SHORT_RETRY_AFTER)}) from None
     except (Rejected, TimeoutError) as error:
         text = str(error) or f"The file took over {ARRIVAL} s to arrive. Send it again."
-        return unprocessable(request, [{"loc": ["body"], "msg": text, "type": "not_a_photo"}])
+        raise wrong(["body"], "not_a_photo", text) from error
 
 
 def verify_router(settings: Settings) -> Router:

@@ -25,7 +25,7 @@ from service.catalogue.warning_words import WORDS
 from service.cli.main import main
 from service.jobs.plan import FAILURES
 from service.schemas.openapi import load_examples
-from service.schemas.problems import ANSWERS
+from service.schemas.refusals import ANSWERS
 from service.settings import Remote, Settings
 
 ROOT = Path(__file__).resolve().parents[3]
