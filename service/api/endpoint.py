@@ -61,7 +61,7 @@ async def known_parameters(connection: ASGIConnection[Any, Any, Any, Any], handl
     for name in dict.fromkeys(connection.query_params):
         values = connection.query_params.getall(name)
         if name not in inputs.query:
-            text, kind = inputs.unknown(name, values[0], "query"), "extra_forbidden"
+            text, kind = inputs.unknown(["query", name], values[0]), "extra_forbidden"
         elif len(values) > 1 and not inputs.query[name].is_non_string_sequence:
             sent = " and ".join(map(shown, values[:2]))
             text, kind = f"This parameter was sent {len(values)} times (received {sent}). Send it once", "repeated"

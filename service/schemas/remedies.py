@@ -3,7 +3,7 @@
 import difflib
 import json
 import re
-from collections.abc import Iterable, Mapping, Sequence, Sized
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum
 from typing import Any, Literal, get_args, get_origin
@@ -25,7 +25,6 @@ from service.schemas.error_responses import Fault
 _SHOWN = 40
 #: Number of errors in an answer that may get a nearest name: finding it for thousands would take seconds.
 MOST_REMEDIES = 20
-_LIMIT = re.compile(r"at (most|least) (\d+) (?:characters?|items?)")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 #: Error codes of parameters, by words in the messages of msgspec and litestar. The first match counts.
 _PARAMETER_CODES = (
@@ -62,49 +61,37 @@ class Inputs:
     #: The type of the JSON body.
     model: Any = None
 
-    @property
-    def body(self) -> tuple[str, ...]:
-        """Fields of the JSON body."""
-        return _fields_at(self.model, ())
+    def unknown(self, loc: Sequence[str | int], value: object) -> str:
+        """Return the message about an unknown name at `loc`: where it belongs, or the most similar name."""
+        source, path, name = loc[0], loc[1:-1], str(loc[-1])
+        query = {
+            one: f"{one} is a query parameter. Send it in the URL, as ?{one}={_in_url(value)}" for one in self.query
+        }
+        headers = {one: f"{one} is a header. Send it as one" for one in self.headers}
+        noun, known, own, others = "query parameter", [*self.query], dict[str, str](), self._fields(path) | headers
+        if source == "body":
+            noun, known, own, others = "field", [*_fields_at(self.model, path)], self._fields(path), query | headers
+        own |= {one: f"Did you mean {one}?" for one in known}
+        elsewhere = {_folded(one): remedy for one, remedy in others.items()}
+        if name not in own and _folded(name) in elsewhere:
+            return elsewhere[_folded(name)]
+        remedy = f"Remove it, or send one of {', '.join(known)}" if known else "This route takes none. Remove it"
+        if meant := nearest(name, own):
+            remedy = own[meant]
+        elif meant := nearest(name, others, cutoff=0.8):
+            remedy = others[meant]
+        return with_received(f"There is no {noun} {shown(name)}. {remedy}", value)
 
-    def elsewhere(self, name: str, value: object, here: str) -> str | None:
-        """Return where a name belongs that was sent `here` ("query" or "body"); None if it belongs nowhere else."""
-        if here != "query" and name in self.query:
-            return f"{name} is a query parameter. Send it in the URL, as ?{name}={_in_url(value)}"
-        if here != "body" and name in self.body:
-            return f"{name} is a field of the JSON body. Send it there"
-        for header in self.headers:
-            if _folded(header) == _folded(name):
-                return f"{header} is a header. Send it as one"
-        return None
-
-    def unknown(self, name: str, value: object, here: str) -> str:
-        """Return the message about a name unknown `here`: where it belongs, or the most similar name."""
-        if place := self.elsewhere(name, value, here):
-            return place
-        noun, known = ("query parameter", list(self.query)) if here == "query" else ("field", list(self.body))
-        if meant := nearest(name, known):
-            return f"There is no {noun} {shown(name)}. Did you mean {meant}?"
-        other = self.body if here == "query" else self.query
-        if meant := nearest(name, other, cutoff=0.8):
-            return f"There is no {noun} {shown(name)}. {self.elsewhere(meant, value, here)}"
-        if not known:
-            return f"There is no {noun} {shown(name)}: this route takes none. Remove it"
-        return f"There is no {noun} {shown(name)}. Remove it, or send one of {', '.join(known)}"
-
-    def unknown_inside(self, loc: Sequence[str | int], value: object) -> str:
-        """Return the message about an unknown field of an object in the body, as `unknown` does."""
-        *path, name = loc
-        around = {tuple(path[:depth]): _fields_at(self.model, path[:depth]) for depth in range(len(path), -1, -1)}
-        every = [field for fields in around.values() for field in fields]
-        meant = name if name in every else nearest(str(name), every)
-        place = next((one for one, fields in around.items() if meant in fields), None)
-        remedy = "Remove it"
-        if place is not None:
-            where = "".join(f"[{one}]" if isinstance(one, int) else f".{one}" for one in place).removeprefix(".")
-            remedy = f"{meant} is a field of {where or 'the JSON body'}. Send it there"
-            remedy = f"Did you mean {meant}?" if len(place) == len(path) else remedy
-        return with_received(f"There is no field {shown(name)} here. {remedy}", value)
+    def _fields(self, path: Sequence[str | int]) -> dict[str, str]:
+        """Return the fields of the objects around a place in the body, each with where to send it."""
+        found: dict[str, str] = {}
+        for depth in range(len(path) + 1):
+            where = "".join(f"[{one}]" if isinstance(one, int) else f".{one}" for one in path[:depth])
+            place = where.removeprefix(".") or "the JSON body"
+            found |= {
+                one: f"{one} is a field of {place}. Send it there" for one in _fields_at(self.model, path[:depth])
+            }
+        return found
 
 
 def inputs_of(handler: BaseRouteHandler) -> Inputs:
@@ -168,41 +155,21 @@ def body_error(error: Mapping[str, Any], inputs: Inputs, *, near: bool) -> str:
     """Return the message of one of pydantic's errors of a body. `near`: an unknown field gets the nearest name."""
     kind, message, value = error["type"], str(error["msg"]).replace(" after validation", ""), error.get("input")
     match kind:
-        case "extra_forbidden" if not near:
-            message = f"{message}. Remove {shown(error['loc'][-1])}"
-        case "extra_forbidden" if len(error["loc"]) > 1:
-            return inputs.unknown_inside(error["loc"], value)
+        case "extra_forbidden" if near:
+            return inputs.unknown(["body", *error["loc"]], value)
         case "extra_forbidden":
-            return inputs.unknown(str(error["loc"][-1]), value, "body")
+            message = f"{message}. Remove {shown(error['loc'][-1])}"
         case "missing" if message == "Field required":
             return f"Field required. Add {error['loc'][-1]} to the JSON body"
         case "string_pattern_mismatch" if _CONTROL.search(str(value)):
             message = "String should have no control characters"
-        case "string_pattern_mismatch":
-            message = message.replace("match pattern", "have the form")
         case "int_parsing_size":
             message = "Input should be an integer of fewer digits"
         case "model_type" | "dict_type":  # pydantic's own messages name a class of this program, or of Python
             return with_received("Input should be a JSON object", value)
-    limit = _LIMIT.search(message)
-    if limit is not None and isinstance(value, Sized):
-        return _length_remedy(kind, message, int(limit[2]), len(value))
     if isinstance(value, Mapping | list | tuple) and not kind.endswith("_type"):
         return message  # it is about several fields or items
     return with_received(message, value)
-
-
-def _length_remedy(kind: str, message: str, bound: int, sent: int) -> str:
-    match kind:
-        case "string_too_long":
-            return f"{message} (received {sent} characters). Shorten it by {sent - bound}"
-        case "string_too_short":
-            return f"{message} (received {sent} characters). Fill it in, or omit it if it is optional"
-        case "too_long":
-            return f"{message}. Remove {sent - bound}"
-        case "too_short":
-            return f"{message}. Add {bound - sent}"
-    return message
 
 
 def parameter_error(field: FieldDefinition, values: Sequence[str]) -> str:
@@ -224,8 +191,7 @@ def parameter_error(field: FieldDefinition, values: Sequence[str]) -> str:
     least, most = about.min_length, about.max_length
     if (least is not None and len(value) < least) or (most is not None and len(value) > most):
         span = f"{least} to {most}" if least is not None else f"at most {most}"
-        remedy = "Shorten it" if value else "Fill it in, or omit it"
-        return f"{with_received(f'Should have {span} characters', value)}. {remedy}"
+        return with_received(f"Should have {span} characters", value)
     if _CONTROL.search(value):
         return with_received("Should have no control characters", value)
     example = about.examples[0].value if about.examples else "this"

@@ -130,13 +130,8 @@ QUERIES: tuple[tuple[str, str, str, str], ...] = (
     ("align=top_left&copy_space=left", "align", "frame_align", "Choose another align"),
     ("align=middle", "align", "enum", "bottom_right (received 'middle')"),
     ("copy_space=bottom", "copy_space", "enum", "none, left, right, top (received 'bottom')"),
-    (
-        "reference=",
-        "reference",
-        "string_too_short",
-        "have 1 to 200 characters (received ''). Fill it in, or omit it",
-    ),
-    (f"reference={'x' * 201}", "reference", "string_too_long", "201 characters). Shorten it"),
+    ("reference=", "reference", "string_too_short", "have 1 to 200 characters (received '')"),
+    (f"reference={'x' * 201}", "reference", "string_too_long", "201 characters)"),
     ("reference=a%00b", "reference", "string_pattern_mismatch", "have no control characters (received 'a\\x00b')"),
     *(
         (f"reference={word}", "reference", "string_pattern_mismatch", "")
@@ -159,8 +154,8 @@ BODIES: tuple[tuple[dict[str, Any], tuple[str | int, ...], str, str], ...] = (
             (None, "string_type", "valid string (received null)"),
             (7, "string_type", "valid string (received 7)"),
             (["podium"], "string_type", "(received an array)"),
-            ("", "string_too_short", "at least 1 character (received 0 characters). Fill it in"),
-            ("x" * 123, "string_too_long", "at most 120 characters (received 123 characters). Shorten it by 3"),
+            ("", "string_too_short", "at least 1 character (received '')"),
+            ("x" * 123, "string_too_long", f"at most 120 characters (received '{'x' * 40}'…, 123 characters)"),
             ("a\u0000b", "control_character", ""),
         )
     ),
@@ -178,7 +173,7 @@ BODIES: tuple[tuple[dict[str, Any], tuple[str | int, ...], str, str], ...] = (
     ),
     ({"dominant_colors": None}, ("dominant_colors",), "list_type", ""),
     ({"dominant_colors": "red"}, ("dominant_colors",), "list_type", "(received 'red')"),
-    ({"dominant_colors": ["red"] * 8}, ("dominant_colors",), "too_long", "at most 6 items, not 8. Remove 2"),
+    ({"dominant_colors": ["red"] * 8}, ("dominant_colors",), "too_long", "at most 6 items, not 8"),
     ({"dominant_colors": ["red", "reddish"]}, ("dominant_colors", 1), "colour_invalid", ""),
     *(
         ({"dominant_colors": [colour]}, ("dominant_colors", 0), "colour_invalid", "")
@@ -281,7 +276,7 @@ def swaps(good: dict[str, Any]) -> Iterator[Bad]:
         query = f"background={word}&background_{'render' if word == 'render' else 'image'}=x"
         yield Bad("POST", f"{SWAP}?{query}", body, where=("query", "background"), code="background_forbidden")
     long = {"Idempotency-Key": "x" * 256}
-    said = f"Should have at most 255 characters (received '{'x' * 40}'…, 256 characters). Shorten it"
+    said = f"Should have at most 255 characters (received '{'x' * 40}'…, 256 characters)"
     yield Bad("POST", SWAP, good, headers=long, where=("header", "Idempotency-Key"), code="string_too_long", said=said)
 
 
@@ -319,7 +314,7 @@ def others() -> Iterator[Bad]:
         ("renders?preset=nope", "preset", "extra_forbidden", "Did you mean output_preset?"),
         ("renders?output_preset=shopify", "output_preset", "unknown_preset", "The nearest are: shopify_product"),
         ("renders?output_preset=No%20pe", "output_preset", "string_pattern_mismatch", "like shopify_product (received"),
-        ("moods?limit=3", "limit", "extra_forbidden", "this route takes none"),
+        ("moods?limit=3", "limit", "extra_forbidden", "This route takes none"),
         ("credits?limit=101", "limit", "less_than_equal", ""),
         ("credits?cursor=x", "cursor", "string_pattern_mismatch", ""),
         ("credits?cursor=01J9ZC6M8J5X7Z9Q1W3R5T7Y9V", "cursor", "cursor_unknown", ""),
@@ -342,7 +337,7 @@ def others() -> Iterator[Bad]:
         ("POST", "cutouts", {"source_image_s3_key": 7}, ("source_image_s3_key",), "string_type", ""),
         ("POST", "cutouts", key | {"reference": "sku-7"}, ("reference",), "extra_forbidden", "as ?reference=sku-7"),
         *(("POST", "cutouts", key | {"subject": one}, ("subject",), "subject_invalid", said) for one, said in SUBJECTS),
-        ("PUT", "cutouts/none/subjects", {"keep": []}, ("keep",), "too_short", "at least 1 item, not 0. Add 1"),
+        ("PUT", "cutouts/none/subjects", {"keep": []}, ("keep",), "too_short", "at least 1 item, not 0"),
         *(("POST", "orders", MANY | wrong, where, "extra_forbidden", said) for wrong, where, said in MISPLACED),
         *(("POST", "orders", MANY | wrong, None, code, said) for wrong, code, said in IN_ORDERS),
         *(("POST", "orders", MANY | wrong, where, "", "") for wrong, where in IN_FIELDS),
@@ -445,7 +440,7 @@ IN_FIELDS: list[tuple[dict[str, Any], tuple[str | int, ...]]] = [
 IN_ORDERS: list[tuple[dict[str, Any], str, str]] = [
     ({}, "source_not_found", "Send a key from POST /v1/uploads (received 'uploads/a.jpg')"),
     ({"presets": ["open_graph"] * 2}, "repeated", "Send each preset once (received 'open_graph')"),
-    ({"metadata": {"a b": "x"}}, "string_pattern_mismatch", "have the form '^[A-Za-z0-9_.-]{1,40}$' (received 'a b')"),
+    ({"metadata": {"a b": "x"}}, "string_pattern_mismatch", "match pattern '^[A-Za-z0-9_.-]{1,40}$' (received 'a b')"),
     ({"metadata": []}, "dict_type", "should be a JSON object (received an array)"),
     ({"options": {"width": 1e300}}, "int_parsing_size", "an integer of fewer digits (received 1e+300)"),
     # more faults than those that may get a nearest name
@@ -455,8 +450,8 @@ IN_ORDERS: list[tuple[dict[str, Any], str, str]] = [
 ]
 #: Words of an answer's remedy.
 REMEDY = re.compile(
-    r"\b([Ss]hould (be|have|look)|[Ss]end|[Aa]dd|Give|Leave|Remove|Choose|Use|Set|[Mm]ust|Fill|Shorten|Check|Accepted"
-    r"|Did you mean|nearest are|lists|reads https|takes|Make it|describe it|checks|It has|Name each)\b"
+    r"\b([Ss]hould (be|have|look|match)|[Ss]end|[Aa]dd|Give|Leave|Remove|Choose|Use|Set|[Mm]ust|Fill|Shorten|Check"
+    r"|Accepted|Did you mean|nearest are|lists|reads https|takes|Make it|describe it|checks|It has|Name each)\b"
 )
 #: Codes of faults without a received value: something is missing, or there is too much of it.
 WITHOUT_VALUE = {"missing", "source_missing", "source_ambiguous", "output_incomplete", "too_long", "too_short"}
