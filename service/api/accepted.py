@@ -142,31 +142,19 @@ def read_subject(text: str | None) -> PhotoPlace | None:
 
 
 def preferred_wait(fields: Sequence[str], *, limit: int) -> int | None:
-    """Return how many seconds the answer may wait, at most `limit`; None if no valid preference asks for it.
-
-    `fields` are the values of all Prefer fields of a request. RFC 7240: the first of two equal preferences counts,
-    and unknown preferences are ignored.
-    """
-    seconds = _value(fields, "wait")
-    return min(int(seconds), limit) if seconds is not None and _SECONDS.fullmatch(seconds) else None
+    """Return how many seconds the answer may wait, at most `limit`; None if no valid preference asks for it."""
+    seconds = _preferences(fields).get("wait", "")
+    return min(int(seconds), limit) if _SECONDS.fullmatch(seconds) else None
 
 
-def prefers_representation(fields: Sequence[str]) -> bool:
-    """Return True if the request asks for the result itself, `return=representation`."""
-    return (_value(fields, "return") or "").lower() == "representation"
-
-
-def _value(fields: Sequence[str], wanted: str) -> str | None:
+def _preferences(fields: Sequence[str]) -> dict[str, str]:
+    """Return the preferences in all Prefer fields of a request. RFC 7240: the first of two equal ones counts."""
+    found: dict[str, str] = {}
     for preference in (one for field in fields for one in parse_http_list(field)):
-        name, _, value = preference.partition(";")[0].partition("=")
-        if name.strip().lower() == wanted:
-            return _unquoted(value.strip())
-    return None
-
-
-def _unquoted(word: str) -> str:
-    quoted = len(word) > 1 and word[0] == word[-1] == '"'
-    return word[1:-1] if quoted else word
+        name, _, value = (part.strip() for part in preference.partition(";")[0].partition("="))
+        quoted = len(value) > 1 and value[0] == value[-1] == '"'
+        found.setdefault(name.lower(), value[1:-1] if quoted else value)
+    return found
 
 
 async def answer_accepted(
@@ -187,13 +175,13 @@ async def answer_accepted(
         headers["Backdrop-Warnings"] = ", ".join(accepted.warnings)
     if accepted.repeated:
         headers["Idempotent-Replayed"] = "true"
-    preferences = request.headers.getall("prefer", [])
-    wait, applied = preferred_wait(preferences, limit=state.prefer_wait), list[str]()
+    fields = request.headers.getall("prefer", [])
+    wait, applied = preferred_wait(fields, limit=state.prefer_wait), list[str]()
     if wait is not None and state.prefer_wait:
         known = await state.notifier.wait_until_done(accepted.job_id, wait)
         status = known.status if known is not None else status
         applied.append(f"wait={wait}")
-    whole, shown = prefers_representation(preferences), None
+    whole, shown = _preferences(fields).get("return", "").lower() == "representation", None
     if whole or status == JobStatus.SUCCESS:
         with suppress(*DATABASE_AWAY):  # the job is accepted: the client can still read it at its Location
             shown = await sync_to_thread(show)
