@@ -15,8 +15,7 @@ from pipeline.core.order import SEED_LIMIT, SwapOrder, all_options
 from pipeline.placement.facts import CutoutFacts
 from pipeline.placement.place import Place, Refusal, scene_report
 from pipeline.placement.plan import fitted, shown
-from pipeline.report import SceneReport
-from pipeline.scene.surfaces import PaintedSurface, painted
+from pipeline.scene.surfaces import painted
 from service.api.accepted import (
     IdempotencyKey,
     Metadata,
@@ -33,10 +32,10 @@ from service.api.auth import asked_catalogue
 from service.api.endpoint import endpoint
 from service.api.parts import Parts
 from service.catalogue.swap_request import BackgroundSwapWithSpecRequest
-from service.jobs.plan import Resolved
+from service.jobs.plan import Plan, Resolved
 from service.schemas import answers
 from service.schemas.problems import AnyRequest
-from service.schemas.responses import JobView
+from service.schemas.responses import JobView, SwapPlan
 from service.schemas.serialize import serialize_job, serialize_plan
 
 
@@ -151,13 +150,14 @@ async def background_swap_with_spec(
     if dry_run:
         facts = partial(_facts, state, client_id=client.id)
         plan = await sync_to_thread(state.submit.plan, client, order, facts)
-        return Response(serialize_plan(plan, *await sync_to_thread(_planned, state, plan.resolved)), status_code=200)
+        return Response(await sync_to_thread(_planned, state, plan), status_code=200)
     accepted = await sync_to_thread(state.submit.swap, client, order, sent_as(request, idempotency_key))
     return await answer_accepted(request, state, accepted, partial(_job_view, request, state, accepted.job_id))
 
 
-def _planned(state: Parts, resolved: Resolved) -> tuple[Place | None, SceneReport | None, list[PaintedSurface]]:
-    """Return where the product goes, as far as the cut-out shows it, the scene, and its surfaces with their colours."""
+def _planned(state: Parts, plan: Plan) -> SwapPlan:
+    """Return a plan with where the product goes, as far as the cut-out shows it, the scene, and its surfaces."""
+    resolved = plan.resolved
     spec, kept = resolved.placing(asked_catalogue(state.catalogue)), resolved.seen
     facts = CutoutFacts.read(kept, resolved.order.placement.stance)
     place = None
@@ -166,12 +166,12 @@ def _planned(state: Parts, resolved: Resolved) -> tuple[Place | None, SceneRepor
         place = found if isinstance(found, Place) else None
     drawn = shown(spec, facts)
     if isinstance(drawn, Refusal) or resolved.order.ground.background == "image":
-        return place, None, []
+        return serialize_plan(plan, place, None, [])
     # A pinned background is made before its product's colour is known.
     colour = None if place is not None and place.pinned else kept.get("colour")
     stands = facts.stance is None or facts.stands_in(drawn.scene.kind)
     surfaces = painted(drawn, None if colour is None else np.array(colour), stands=stands)
-    return place, scene_report(spec, drawn, facts), surfaces
+    return serialize_plan(plan, place, scene_report(spec, drawn, facts), surfaces)
 
 
 def _facts(state: Parts, resolved: Resolved, client_id: str) -> Mapping[str, Any]:
