@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.background.overlay import lay
+from pipeline.background.view import View
 from pipeline.colour.asked import asked_colours
 from pipeline.colour.gamuts import Lab
 from pipeline.colour.photo_light import PhotoLight, gains, lit_from, photo_light, toned, toned_light
@@ -17,7 +18,6 @@ from pipeline.core.types import Cutout, Photo, Placed, Rgb, Rgb8
 from pipeline.cutout.camera_pose import CameraPose
 from pipeline.cutout.stance import pose_of
 from pipeline.geometry.ray import Field
-from pipeline.ground.view import View
 from pipeline.placement.place import Place
 from pipeline.scene.composition import compose
 from pipeline.scene.layout import Layout

@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from pipeline.background.view import View, view_of
 from pipeline.colour.notation import rgb_to_hex
 from pipeline.colour.palette import MEASURED_SIDE, dominant_colours
 from pipeline.colour.spaces import lab_to_srgb, srgb_to_lab
@@ -12,12 +13,11 @@ from pipeline.core.errors import Rejected
 from pipeline.core.resample import reduced
 from pipeline.core.spec import Limits, Spec
 from pipeline.core.types import Photo
-from pipeline.ground.view import View, view_of
 from pipeline.photo.decode import decode
 from pipeline.report import BackgroundReport
 
 #: Softness of the lamp and its height in degrees: rooms are lit from large windows and ceilings. A picture does not
-#: show them (`pipeline.ground.view`), so they are constant. Chosen by eye.
+#: show them (`pipeline.background.view`), so they are constant. Chosen by eye.
 SOFTNESS, ELEVATION = 0.55, 56.0
 #: Direction of the shadow in degrees from straight back, to the side away from the light: at no and at full confidence.
 TURNS = (50.0, 80.0)

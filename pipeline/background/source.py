@@ -8,6 +8,7 @@ import numpy as np
 
 from pipeline.background.assigned import assigned
 from pipeline.background.best_of import Selection, search
+from pipeline.background.canvas import BUSY, MAX_ENLARGED, Window, busy, on_canvas
 from pipeline.background.earlier import EarlierRender
 from pipeline.background.free import FreeContext
 from pipeline.background.growth import Growth
@@ -25,7 +26,6 @@ from pipeline.core.spec import Spec
 from pipeline.core.types import Cutout, Photo, Placed, Rgb
 from pipeline.cutout.cache import Cache
 from pipeline.cutout.stance import pose_of
-from pipeline.ground.canvas import BUSY, MAX_ENLARGED, Window, busy, on_canvas
 from pipeline.placement.camera import TOP_DOWN
 from pipeline.placement.place import Place
 from pipeline.report import AssignedColour, BackgroundReport, ShadowReport, TriedBackground

@@ -1,4 +1,4 @@
-"""Fit the weights of `pipeline.ground.view` and report how well they predict, out of fold.
+"""Fit the weights of `pipeline.background.view` and report how well they predict, out of fold.
 
 Usage: python -m scripts.ground.fit PICTURES [--write]
 
@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from pipeline.ground.view import MEETING, features
+from pipeline.background.view import MEETING, features
 
 #: Strength of the regularisation for the horizon and the view from above, and for the light's side.
 EVEN, ODD = 1000.0, 10_000.0
@@ -26,7 +26,7 @@ REAL = 3.0
 FOLDS = 10
 #: A side that differs less from the middle counts for no side.
 CLEAR = 0.12
-WEIGHTS = Path(__file__).parents[2] / "pipeline" / "ground" / "view.json"
+WEIGHTS = Path(__file__).parents[2] / "pipeline" / "background" / "view.json"
 
 Values = NDArray[np.float64]
 Mask = NDArray[np.bool_]

@@ -3,10 +3,10 @@
 import difflib
 from collections.abc import Iterator
 
+from pipeline.background.faults import ground_faults, shadow_faults
 from pipeline.core.order import OptionFault, SwapOrder
 from pipeline.delivery.acceptance import acceptance_faults
 from pipeline.delivery.output import output_faults
-from pipeline.ground.faults import ground_faults, shadow_faults
 from pipeline.lettering.layers import layer_faults, placeholders
 from pipeline.placement.frame import frame_faults
 from pipeline.scene.surfaces import dressing_faults

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
+from pipeline.background.canvas import BUSY, Window, busy, on_canvas
 from pipeline.core.order import Ground
-from pipeline.ground.canvas import BUSY, Window, busy, on_canvas
 
 #: A picture twice as wide as high: red, green, blue and grey columns.
 COLOURS = np.array([[200, 20, 20], [20, 200, 20], [20, 20, 200], [120, 120, 120]], np.uint8)

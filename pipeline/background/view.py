@@ -140,5 +140,5 @@ def _means(field: Field) -> Field:
 
 @cache
 def _fitted() -> dict[str, NDArray[np.float64]]:
-    text = files("pipeline.ground").joinpath("view.json").read_text("utf-8")
+    text = files("pipeline.background").joinpath("view.json").read_text("utf-8")
     return {name: np.array(value, np.float64) for name, value in json.loads(text).items()}

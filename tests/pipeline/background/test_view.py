@@ -5,9 +5,9 @@ import pytest
 
 from pipeline.background.overlay import Unchanged
 from pipeline.background.paint import paint_background
+from pipeline.background.view import features, view_of
 from pipeline.core.types import Rgb8
 from pipeline.cutout.camera_pose import CameraPose
-from pipeline.ground.view import features, view_of
 from pipeline.scene.composition import compose
 from tests.support.still_life import preset, spec
 

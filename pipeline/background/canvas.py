@@ -5,12 +5,12 @@ from dataclasses import dataclass
 import numpy as np
 from PIL import Image
 
+from pipeline.background.view import View
 from pipeline.colour.spaces import srgb_to_lab
 from pipeline.core.order import Ground
 from pipeline.core.resample import Box, blurred, grown_box, resize
 from pipeline.core.types import Rgb, Rgb8
 from pipeline.geometry.ray import Field
-from pipeline.ground.view import View
 
 #: A picture enlarged by more than this factor looks soft: `background_upscaled`.
 MAX_ENLARGED = 1.5
