@@ -3,8 +3,6 @@
 import ctypes
 import os
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Literal
 
@@ -174,36 +172,3 @@ def give_back_device_memory() -> None:
     torch = sys.modules.get("torch")  # without the import there is nothing to free
     if torch is not None and torch.cuda.is_initialized():
         torch.cuda.empty_cache()
-
-
-class CudaMemory:
-    """The memory of the CUDA device, as torch's allocator sees it."""
-
-    def __init__(self) -> None:
-        self._peak = 0
-
-    def peak(self) -> int:
-        """Return the most bytes allocated at once, in this process's life."""
-        import torch
-
-        # A measurement resets torch's count.
-        self._peak = max(self._peak, torch.cuda.max_memory_allocated())
-        return self._peak
-
-    def free(self) -> int:
-        """Return the available bytes, including those that the allocator keeps for later."""
-        import torch
-
-        kept = torch.cuda.memory_reserved() - torch.cuda.memory_allocated()
-        return int(torch.cuda.mem_get_info()[0] + kept)
-
-    @contextmanager
-    def measured(self) -> Iterator[list[int]]:
-        """Measure the most bytes that the block takes, beyond those taken before; the list has them at its end."""
-        import torch
-
-        self.peak()
-        torch.cuda.reset_peak_memory_stats()
-        before, taken = torch.cuda.memory_allocated(), list[int]()
-        yield taken
-        taken.append(torch.cuda.max_memory_allocated() - before)

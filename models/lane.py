@@ -10,9 +10,8 @@ import time
 from collections import deque
 from collections.abc import Callable, Hashable, Sequence
 from concurrent.futures import Future
-from contextlib import AbstractContextManager
 from dataclasses import dataclass, field, replace
-from typing import Any, Protocol
+from typing import Any
 
 from models.device import DeviceLost, is_sticky
 from pipeline.core.errors import OutOfMemory
@@ -22,18 +21,6 @@ logger = logging.getLogger(__name__)
 
 #: Seconds between two calls of a waiting caller's `check`.
 _LOOK_EVERY = 0.2
-#: Share of the free memory that a batch may take, estimated from earlier images.
-_ROOM = 0.8
-
-
-class Memory(Protocol):
-    """The device's memory, in bytes, such as `models.device.CudaMemory`."""
-
-    def free(self) -> int:
-        """Return the available bytes."""
-
-    def measured(self) -> AbstractContextManager[list[int]]:
-        """Measure the most bytes that the block takes; the list has them at its end."""
 
 
 class Left(Exception):
@@ -75,7 +62,6 @@ class DeviceLane:
     - `batch_size`: most images in one call of the generator.
     - `batch_wait`: seconds that an image waits for others that fit.
     - `segmenting`: whether the lane also runs the segmenters, which otherwise run in the callers' own threads.
-    - `memory`: if not None, batches are limited by the free memory.
     - `on_lost`: called once when this process loses the device. Every call fails with DeviceLost from then on.
     - `on_painted`: called in the lane's thread with the number of images of each call of the generator.
     """
@@ -86,23 +72,20 @@ class DeviceLane:
         batch_size: int = 1,
         batch_wait: float = 0.005,
         segmenting: bool = True,
-        memory: Memory | None = None,
         on_lost: Callable[[], None] = lambda: None,
         on_painted: Callable[[int], None] = lambda pictures: None,
     ) -> None:
         self._batch_size = batch_size
         self._batch_wait = batch_wait
         self._segmenting = segmenting
-        self._memory = memory
         self._on_lost = on_lost
         self._on_painted = on_painted
         self._lost = False
         self._closed = False
         self._waiting = deque[_Request]()
         self._changed = threading.Condition()
-        #: By key: the most images that had room together, and the bytes that one image takes.
+        #: By key: the most images that had room together.
         self._room: dict[Hashable, int] = {}
-        self._bytes: dict[Hashable, int] = {}
         #: Seconds in which it has worked.
         self.busy = 0.0
         self._thread = threading.Thread(target=self._work, name="device-lane", daemon=True)
@@ -231,14 +214,7 @@ class DeviceLane:
 
     def _most(self, key: Hashable | None) -> int:
         """Return the most images of a key in one call."""
-        if key is None:
-            return 1
-        most = min(self._batch_size, self._room.get(key, self._batch_size))
-        if self._memory is None or most == 1:
-            return most
-        # The first image's bytes predict those of several.
-        one = self._bytes.get(key)
-        return 1 if one is None else max(1, min(most, int(_ROOM * self._memory.free() / max(1, one))))
+        return 1 if key is None else min(self._batch_size, self._room.get(key, self._batch_size))
 
     def _do(self, batch: list[_Request]) -> None:
         """Run a batch, and answer its requests. An error in a request's call is its answer."""
@@ -259,13 +235,7 @@ class DeviceLane:
     def _paint(self, batch: list[_Request]) -> list[Any]:
         """Paint a batch; halve it if it needs too much memory, and paint one by one if it fails."""
         key, call, requests = batch[0].key, batch[0].call, [one.painting for one in batch]
-        if self._memory is None:
-            answers = _outcome(lambda: call(requests))
-        else:
-            with self._memory.measured() as taken:
-                answers = _outcome(lambda: call(requests))
-            if not isinstance(answers, BaseException):
-                self._bytes[key] = max(self._bytes.get(key, 0), taken[0] // len(batch))
+        answers = _outcome(lambda: call(requests))
         if not isinstance(answers, BaseException):
             self._on_painted(len(answers))
             return list(answers)

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from models.device import CudaMemory, Device
+from models.device import Device
 
 _LOOK_EVERY = 0.02
 
@@ -19,11 +19,16 @@ def peak_memory(device: Device) -> Iterator[list[int]]:
     On CUDA torch's allocator measures them. Elsewhere a thread samples the process's resident memory. If the system
     does not report it, the process's lifetime peak is used.
     """
+    taken = list[int]()
     if device == "cuda":
-        with CudaMemory().measured() as taken:
-            yield taken
+        import torch
+
+        torch.cuda.reset_peak_memory_stats()
+        before = torch.cuda.memory_allocated()
+        yield taken
+        taken.append(torch.cuda.max_memory_allocated() - before)
         return
-    taken, before, over = list[int](), _resident(), threading.Event()
+    before, over = _resident(), threading.Event()
     most = [before]
 
     def look() -> None:

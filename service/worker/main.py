@@ -18,7 +18,7 @@ import dramatiq
 from prometheus_client import CollectorRegistry
 from ulid import ULID
 
-from models.device import CudaMemory, usable_cores
+from models.device import usable_cores
 from models.lane import DeviceLane
 from pipeline.core.networks import Networks
 from service.catalogue.catalogue import load_catalogue
@@ -158,18 +158,22 @@ def open_lane(
     """
     device = _device(networks, "generator")
     cuda = device == "cuda"
-    memory = CudaMemory() if cuda else None
     lane = DeviceLane(
         batch_size=settings.batch_size or (4 if cuda else 1),
         batch_wait=settings.batch_wait,
         segmenting=_device(networks, "segmenter") != "cpu",
-        memory=memory,
         on_lost=on_lost,
         on_painted=on_painted,
     )
     if registry is not None:
-        registry.register(DeviceCollector(device, lambda: lane.busy, memory.peak if memory else _peak_of_process))
+        registry.register(DeviceCollector(device, lambda: lane.busy, _peak_of_device if cuda else _peak_of_process))
     return lane
+
+
+def _peak_of_device() -> int:
+    import torch
+
+    return int(torch.cuda.max_memory_allocated())
 
 
 def _peak_of_process() -> int:

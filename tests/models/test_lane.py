@@ -2,9 +2,7 @@
 
 import logging
 import threading
-from collections.abc import Iterator
 from concurrent.futures import CancelledError, Future, ThreadPoolExecutor
-from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any
 
@@ -321,32 +319,3 @@ def test_a_picture_that_breaks_its_batch_fails_alone_and_the_others_are_painted(
             answers[1].result(30)
         for seed in (1, 3, 4):
             np.testing.assert_array_equal(answers[seed - 1].result(30), picture(seed))
-
-
-class Gauge:
-    """A device on which a picture takes this many bytes."""
-
-    def __init__(self, room: int, each: int, painter: Painter) -> None:
-        self.room, self.each, self.painter = room, each, painter
-
-    def free(self) -> int:
-        return self.room
-
-    @contextmanager
-    def measured(self) -> Iterator[list[int]]:
-        taken: list[int] = []
-        yield taken
-        taken.append(self.each * len(self.painter.batches[-1]))
-
-
-def test_no_batch_takes_more_memory_than_there_is_by_the_first_pictures_need(pool: ThreadPoolExecutor) -> None:
-    lane = DeviceLane(batch_size=8)
-    line = Queue(lane, pool)
-    lane._memory = Gauge(room=100, each=25, painter=line.painter)
-    answers = [line.ask(seed) for seed in range(7)]
-    line.release.set()
-    for answer in answers:
-        answer.result(30)
-    lane.close()
-
-    assert line.painter.batches == [[0], [1, 2, 3], [4, 5, 6]], "three times 25 have room in four fifths of 100"
