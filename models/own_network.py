@@ -3,13 +3,14 @@
 import hashlib
 import tomllib
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Annotated
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
 from models.device import Device, DeviceUnavailable
 from models.sessions import Runtime, open_session
@@ -20,30 +21,44 @@ SETTING = "BACKDROP_SEGMENTER"
 SLACK = 0.01
 #: Allowed sides in pixels of a network's input.
 SIDES = (32, 4096)
-_SIZE = f"Give the image's side in pixels, or [width, height], {SIDES[0]} to {SIDES[1]}."
-_THREE = "Give three numbers, for red, green and blue"
 #: The largest mean or deviation of pixels in 0–1 that is plausible; statistics of 0 to 255 are far above it.
 _MOST = 5.0
-_OTHERS = "The fields are size, mean and deviation, and optionally output and sigmoid."
+_REMEDIES = {
+    "size": f"Give the image's side in pixels, or [width, height], {SIDES[0]} to {SIDES[1]}.",
+    "mean": "Give three numbers, for red, green and blue, e.g. [0.485, 0.456, 0.406]. Pixels run from 0 to 1 here:"
+    " divide statistics of 0 to 255 by 255.",
+    "deviation": "Give three numbers above 0, for red, green and blue, e.g. [0.229, 0.224, 0.225]. Pixels run from 0"
+    " to 1 here: divide statistics of 0 to 255 by 255.",
+    "output": "Give the number of the output that is the mask, from 0 on.",
+    "sigmoid": "Give true if the output is logits, else false.",
+}
+_NO_FIELD = "There is no such field. The fields are size, mean and deviation, and optionally output and sigmoid."
+
+_Side = Annotated[int, Field(strict=True, ge=SIDES[0], le=SIDES[1])]
+_Mean = Annotated[float, Field(strict=True, ge=-_MOST, le=_MOST)]
+_Deviation = Annotated[float, Field(strict=True, gt=0, le=_MOST)]
 
 
 class GraphUnfit(ValueError):
     """Raised when an operator's network, or the file that describes it, can't be used; the message has the remedy."""
 
 
-@dataclass(frozen=True)
-class Description:
+class Description(BaseModel):
     """The TOML file's description of the network."""
 
-    #: Width and height in pixels of the network's input.
-    size: tuple[int, int]
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    #: Width and height in pixels of the network's input; one number is both.
+    size: Annotated[
+        tuple[_Side, _Side], BeforeValidator(lambda given: given if isinstance(given, list) else [given] * 2)
+    ]
     #: For red, green and blue, sRGB in 0–1: the network's input is (value - mean) / deviation.
-    mean: tuple[float, ...]
-    deviation: tuple[float, ...]
+    mean: tuple[_Mean, _Mean, _Mean]
+    deviation: tuple[_Deviation, _Deviation, _Deviation]
     #: The index of the output that is the mask, from 0 on.
-    output: int = 0
+    output: int = Field(0, strict=True, ge=0)
     #: Whether that output is logits, not values in 0–1.
-    sigmoid: bool = False
+    sigmoid: bool = Field(False, strict=True)
 
 
 class OwnSession:
@@ -117,46 +132,15 @@ def _mask(answer: NDArray[np.float32], about: Description) -> NDArray[np.float32
 def _described(card: Path) -> Description:
     """Return the description in a TOML file. Raises GraphUnfit with the field and its value."""
     try:
-        given: dict[str, Any] = tomllib.loads(card.read_text("utf-8"))
+        given = tomllib.loads(card.read_text("utf-8"))
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise GraphUnfit(f"{SETTING}: {card} is not TOML: {error}. Correct that line.") from error
-
-    def refuse(field: str, remedy: str) -> GraphUnfit:
+    try:
+        return Description.model_validate(given)
+    except ValidationError as error:
+        field = str(error.errors()[0]["loc"][0])
         said = f"is {given[field]!r}" if field in given else "is missing"
-        return GraphUnfit(f"{SETTING}: {card}: {field} {said}. {remedy}")
-
-    for field in given.keys() - Description.__dataclass_fields__.keys():
-        raise refuse(field, f"There is no such field. {_OTHERS}")
-    size: Any = given.get("size")
-    sides: list[Any] = size if isinstance(size, list) else [size, size]
-    if len(sides) != 2 or not all(_whole(side, SIDES[0]) and side <= SIDES[1] for side in sides):
-        raise refuse("size", _SIZE)
-    mean: Any = given.get("mean")
-    deviation: Any = given.get("deviation")
-    if not _three(mean):
-        raise refuse("mean", f"{_THREE}, e.g. [0.485, 0.456, 0.406].")
-    if not _three(deviation) or min(deviation) <= 0:
-        raise refuse("deviation", f"{_THREE}, above 0, e.g. [0.229, 0.224, 0.225].")
-    for field, values in (("mean", mean), ("deviation", deviation)):
-        if max(map(abs, values)) > _MOST:
-            raise refuse(field, "Pixels run from 0 to 1 here: divide statistics of 0 to 255 by 255.")
-    output, sigmoid = given.get("output", 0), given.get("sigmoid", False)
-    if not _whole(output, 0):
-        raise refuse("output", "Give the number of the output that is the mask, from 0 on.")
-    if not isinstance(sigmoid, bool):
-        raise refuse("sigmoid", "Give true if the output is logits, else false.")
-    return Description((sides[0], sides[1]), tuple(mean), tuple(deviation), output, sigmoid)
-
-
-def _whole(value: Any, least: int) -> bool:
-    return isinstance(value, int) and not isinstance(value, bool) and value >= least
-
-
-def _three(value: Any) -> bool:
-    """Return whether a value is three finite numbers."""
-    if not isinstance(value, list) or len(value) != 3:
-        return False
-    return all(type(one) in (int, float) for one in value) and bool(np.isfinite(value).all())
+        raise GraphUnfit(f"{SETTING}: {card}: {field} {said}. {_REMEDIES.get(field, _NO_FIELD)}") from error
 
 
 def _digest(path: Path) -> str:
