@@ -5,6 +5,7 @@ networks. A graph contains no weights: it refers to the file from which the torc
 """
 
 import hashlib
+import json
 import math
 from collections.abc import Sequence
 from dataclasses import fields
@@ -22,6 +23,8 @@ from pipeline.core.networks import Capabilities, Conditions, Painted, PaintReque
 
 #: Prefixes of the graphs' file names.
 LIGHT, VIEWPOINT = "light", "viewpoint"
+#: The light network folds squares with sides of this many pixels into channels before it computes.
+FOLD = 2
 #: Columns of the viewpoint classifier's head, next to its graph: the logits "above", "hand" and "garment", and the
 #: elevations "standing" and "lying", as shares of a right angle.
 HEAD = "head.safetensors"
@@ -35,6 +38,11 @@ def graph_file(folder: Path, name: str) -> Path:
     return folder / f"{name}-{weights_digest(folder)[:12]}.onnx"
 
 
+def multiple_of(channels: Sequence[int]) -> int:
+    """Return of how many pixels the light network's sides are multiples; it has `channels` at each resolution."""
+    return int(FOLD * 2 ** (len(channels) - 1))
+
+
 class GraphGenerator:
     """The light network as a `Generator`: equal to `DiffusersGenerator` with `LightPipeline` except for rounding.
 
@@ -44,17 +52,17 @@ class GraphGenerator:
     dtype: DtypeName = "float32"
 
     def __init__(self, graph: Path, *, version: str, size: int | None = None, runtime: Runtime = PLAIN):
-        """Open a graph. `size` is the longer side of its images in pixels, by default that of its training.
+        """Open a graph in its checkpoint's folder.
 
-        `version` names model, class and weights. The library that runs the graph, and the graph's hash, are added.
+        `size` is the longer side of its images in pixels, by default that of its training. `version` names model, class
+        and weights. The library that runs the graph, and the graph's hash, are added.
         """
         digest = hashlib.sha256(graph.read_bytes()).hexdigest()
         self._session = open_session(graph, runtime, digest=digest)
-        about = self._session.get_modelmeta().custom_metadata_map
-        #: Both sides are padded to multiples of this many pixels.
-        self._multiple = int(about["multiple"])
+        network = json.loads((graph.parent / "unet" / "config.json").read_bytes())
+        self._multiple = multiple_of(network["block_out_channels"])
         #: Its abilities; its size is the longer side of its images in pixels.
-        self.capabilities = Capabilities(paints="light", size=size or int(about["size"]), batches=True)
+        self.capabilities = Capabilities(paints="light", size=size or int(network["sample_size"]), batches=True)
         #: Package, class and model, for the report's provenance.
         self.version = f"{library_of(self._session)} {version} graph sha256:{digest[:12]}"
 
@@ -122,7 +130,7 @@ class GraphViewpoint:
         digest = hashlib.sha256(graph.read_bytes()).hexdigest()
         self._session = open_session(graph, runtime, weights=network, digest=digest)
         #: Side in pixels of its square inputs.
-        self.side = int(self._session.get_modelmeta().custom_metadata_map["side"])
+        self.side = int(self._session.get_inputs()[0].shape[1])
         #: By answer, 768 weights and an offset.
         self._head = load_file(folder / HEAD)
         #: Networks and package, for the report's provenance.

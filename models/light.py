@@ -13,14 +13,13 @@ import torch
 from diffusers import DiffusionPipeline, FlowMatchEulerDiscreteScheduler, ImagePipelineOutput, UNet2DModel
 from numpy.typing import NDArray
 
+from models.graphs import FOLD, multiple_of
 from pipeline.scene.layout import FOCAL
 
 #: Added to linear light before the logarithm, so that darkness stays finite.
 EPS = 0.02
 #: Largest correction of the light, as a natural logarithm: three stops.
 LIMIT = 3 * math.log(2)
-#: Side in pixels of the squares that become channels.
-FOLD = 2
 #: Conditions with three channels, then those with one.
 TRIPLES, SINGLES = ("sketch", "light", "normals"), ("depth", "occlusion", "gloss", "lit")
 
@@ -81,7 +80,7 @@ class LightPipeline(DiffusionPipeline):  # type: ignore[misc]  # diffusers ships
     @property
     def multiple(self) -> int:
         """Both sides are padded to multiples of this many pixels."""
-        return int(FOLD * 2 ** (len(self.unet.config.block_out_channels) - 1))
+        return multiple_of(self.unet.config.block_out_channels)
 
     @torch.no_grad()  # type: ignore[untyped-decorator]  # torch's types are not read here
     def __call__(

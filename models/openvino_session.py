@@ -1,9 +1,12 @@
-"""A graph in OpenVINO: compiled for this processor once, then opened from the cached file."""
+"""A graph in OpenVINO: compiled for this processor once, then opened from the cached file.
+
+OpenVINO's own cache (CACHE_DIR) takes 166 MiB more memory after it has opened u2net, and 88 MiB more at its first run.
+It also accepts a file with a flipped bit.
+"""
 
 import contextlib
 import hashlib
 import io
-import json
 import logging
 import mmap
 import shutil
@@ -24,15 +27,8 @@ from models.device import usable_threads
 
 logger = logging.getLogger(__name__)
 
-#: A cached file: the network, its notes as JSON, their size in bytes, big-endian, and the SHA-256 of all that.
-_SIZE, _SEAL = 4, hashlib.sha256().digest_size
-
-
-@dataclass(frozen=True)
-class Notes:
-    """A graph's metadata."""
-
-    custom_metadata_map: dict[str, str]
+#: A cached file is the compiled network, and then its SHA-256, of this many bytes.
+_SEAL = hashlib.sha256().digest_size
 
 
 @dataclass(frozen=True)
@@ -73,17 +69,14 @@ class OpenvinoSession:
         }
         processor = (core.get_property("CPU", "FULL_DEVICE_NAME"), sorted(abilities))
         made_of = (digest, openvino.__version__, precision, processor)
-        file_name = f"{graph.stem}-{hashlib.sha256(repr(made_of).encode()).hexdigest()[:16]}.graph"
+        file_name = f"{graph.stem}-{hashlib.sha256(repr(made_of).encode()).hexdigest()[:16]}.compiled"
         found = _opened(core, file_name, kept, options)
         # `_file` must live as long as the network, which reads some of its weights from it.
         if found is None:
-            model = _read(core, graph, weights)
-            notes = _notes(model)
-            self._network, self._file = core.compile_model(model, "CPU", options), None
-            _keep(self._network, notes, file_name, kept)
+            self._network, self._file = core.compile_model(_read(core, graph, weights), "CPU", options), None
+            _keep(self._network, file_name, kept)
         else:
-            self._network, notes, self._file = found
-        self._notes = Notes(notes)
+            self._network, self._file = found
         self._inputs = [Input(_name(one), _shape(one)) for one in self._network.inputs]
         self._request = self._network.create_infer_request()
         self._network.release_memory()
@@ -101,10 +94,6 @@ class OpenvinoSession:
     def get_inputs(self) -> list[Input]:
         """Return the inputs."""
         return self._inputs
-
-    def get_modelmeta(self) -> Notes:
-        """Return the graph's metadata."""
-        return self._notes
 
     def get_providers(self) -> list[str]:
         """Return the providers, by the names of onnxruntime's sessions."""
@@ -127,14 +116,6 @@ def _read(core: Any, graph: Path, weights: Path | None) -> Any:
         return core.read_model(Path(folder, graph.name))
 
 
-def _notes(model: Any) -> dict[str, str]:
-    """Return the metadata of an ONNX file, which OpenVINO's frontend stores under "framework"."""
-    if not model.has_rt_info(["framework"]):
-        return {}
-    names = model.get_rt_info(["framework"]).astype(dict)
-    return {name: str(model.get_rt_info(["framework", name]).value) for name in names}
-
-
 def _name(port: Any) -> str:
     # A port has the graph's name and others, such as "slice_1", in no fixed order.
     return str(port.node.get_friendly_name())
@@ -144,10 +125,8 @@ def _shape(port: Any) -> list[int | None]:
     return [None if side.is_dynamic else side.get_length() for side in port.get_partial_shape()]
 
 
-def _opened(
-    core: Any, file_name: str, kept: Sequence[Path], options: dict[str, Any]
-) -> tuple[Any, dict[str, str], Any] | None:
-    """Return the network, its notes and the mapped file cached under a name; None if there is no intact file."""
+def _opened(core: Any, file_name: str, kept: Sequence[Path], options: dict[str, Any]) -> tuple[Any, mmap.mmap] | None:
+    """Return the network and the mapped file cached under a name; None if there is no intact file."""
     for path in (folder / file_name for folder in kept):
         try:
             with path.open("rb") as file:
@@ -155,11 +134,10 @@ def _opened(
                 mapped = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_COPY)
         except (OSError, ValueError):  # missing, or empty
             continue
-        sealed = len(mapped) - _SEAL
-        if hashlib.sha256(memoryview(mapped)[:sealed]).digest() != mapped[sealed:]:
+        end = len(mapped) - _SEAL
+        if hashlib.sha256(memoryview(mapped)[:end]).digest() != mapped[end:]:
             logger.warning("%s is damaged, so the network is compiled again", path)
             continue
-        end = sealed - _SIZE - int.from_bytes(mapped[sealed - _SIZE : sealed], "big")
         tensor = openvino.Tensor(np.frombuffer(mapped, np.uint8, end), shared_memory=True)
         try:
             network = core.import_model(tensor, "CPU", options)
@@ -169,18 +147,16 @@ def _opened(
         if hasattr(mmap, "MADV_DONTNEED"):
             # Data that OpenVINO has rearranged is not read again; the rest is paged in when needed, and shared.
             mapped.madvise(mmap.MADV_DONTNEED)
-        return network, json.loads(mapped[end : sealed - _SIZE]), mapped
+        return network, mapped
     return None
 
 
-def _keep(network: Any, notes: dict[str, str], file_name: str, kept: Sequence[Path]) -> None:
+def _keep(network: Any, file_name: str, kept: Sequence[Path]) -> None:
     """Write a compiled network to the first writable folder."""
     if not kept:
         return
-    about = json.dumps(notes).encode()
     network.export_model(data := io.BytesIO())
     data.seek(0, io.SEEK_END)  # the export leaves the stream at its start
-    data.write(about + len(about).to_bytes(_SIZE, "big"))
     data.write(hashlib.sha256(data.getbuffer()).digest())
     for folder in kept:
         new = folder / f".{uuid.uuid4().hex}"
@@ -188,6 +164,7 @@ def _keep(network: Any, notes: dict[str, str], file_name: str, kept: Sequence[Pa
             folder.mkdir(parents=True, exist_ok=True)
             new.write_bytes(data.getbuffer())
             new.replace(folder / file_name)  # atomic: another worker may start at the same moment
+            (folder / file_name).with_suffix(".graph").unlink(missing_ok=True)  # the release before wrote it
         except OSError:
             with contextlib.suppress(OSError):
                 new.unlink()

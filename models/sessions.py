@@ -30,9 +30,6 @@ class Session(Protocol):
     def get_inputs(self) -> Sequence[Any]:
         """Return the inputs; each has `name` and `shape`, in which a side of variable length is not an int."""
 
-    def get_modelmeta(self) -> Any:
-        """Return an object with the graph's metadata in `custom_metadata_map`."""
-
     def get_providers(self) -> list[str]:
         """Return the execution providers, by onnxruntime's names."""
 

@@ -24,7 +24,6 @@ from torch import Tensor, nn
 
 from models.graphs import LIGHT, VIEWPOINT, graph_file
 from models.light import SINGLES, TRIPLES, LightPipeline, log_light, planes, relit, velocity
-from models.loading import LIGHT_CLASS
 from models.weights import CARDS
 from models.weights import VIEWPOINT as WEIGHTS_OF_VIEWPOINT
 from scripts.viewpoint import network as efficientnet
@@ -90,9 +89,8 @@ def export_light(folder: Path) -> Path:
         **_EXPORT,
     )
     weights = folder / "unet" / "diffusion_pytorch_model.safetensors"
-    about = {"class": LIGHT_CLASS, "size": str(pipe.size), "multiple": str(pipe.multiple)}
     place = weights.relative_to(folder)
-    return _write(program.model_proto, "unet.", _header(weights), place, graph_file(folder, LIGHT), about)
+    return _write(program.model_proto, "unet.", _header(weights), place, graph_file(folder, LIGHT))
 
 
 def export_viewpoint(folder: Path, weights: Path) -> Path:
@@ -107,9 +105,8 @@ def export_viewpoint(folder: Path, weights: Path) -> Path:
         output_names=["features"],
         **_EXPORT,
     )
-    about = {"side": str(efficientnet.SIDE)}
     file = folder / f"{VIEWPOINT}-{card.checksum.removeprefix('sha256:')[:12]}.onnx"
-    return _write(program.model_proto, "network.", _storages(path), Path(card.file), file, about)
+    return _write(program.model_proto, "network.", _storages(path), Path(card.file), file)
 
 
 #: Not optimized: the exporter would fold weights into new ones. onnxruntime optimizes when it opens the graph.
@@ -134,9 +131,7 @@ class Stored:
     order: tuple[int, ...] = ()
 
 
-def _write(
-    model: ModelProto, prefix: str, tensors: dict[str, Stored], place: Path, path: Path, about: dict[str, str]
-) -> Path:
+def _write(model: ModelProto, prefix: str, tensors: dict[str, Stored], place: Path, path: Path) -> Path:
     """Write a graph to `path` and delete older graphs of its name.
 
     Its weights are the `tensors` in a file whose path from the graph's folder is `place`. Raises ValueError for weights
@@ -181,7 +176,6 @@ def _write(
     for value in (*model.graph.input, *model.graph.output):
         value.ClearField("metadata_props")
     model.ClearField("metadata_props")
-    helper.set_model_props(model, about)
     for old in path.parent.glob(f"{path.name.split('-')[0]}-*.onnx"):
         old.unlink()
     path.write_bytes(model.SerializeToString(deterministic=True))

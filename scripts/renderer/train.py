@@ -18,7 +18,8 @@ import numpy as np
 import torch
 from diffusers import FlowMatchEulerDiscreteScheduler, UNet2DModel
 
-from models.light import FOLD, LIMIT, LightPipeline, log_light, planes, velocity
+from models.graphs import FOLD
+from models.light import LIMIT, LightPipeline, log_light, planes, velocity
 from scripts.renderer.dataset import Batch, Scenes
 from scripts.renderer.held_out import validate
 

@@ -87,7 +87,7 @@ def test_a_missing_openvino_that_was_chosen_is_named_with_a_remedy(
 
 
 @in_openvino
-def test_a_compiled_graph_is_stored_with_its_description_and_opened_from_there(tmp_path: Path) -> None:
+def test_a_compiled_graph_is_stored_and_opened_from_there(tmp_path: Path) -> None:
     graph, kept = graph_file(RENDERER_CHECKPOINT, LIGHT), tmp_path / "deep" / "kept"
     first = open_session(graph, Runtime(kept=(kept,)))
     (file,) = kept.iterdir()
@@ -95,13 +95,9 @@ def test_a_compiled_graph_is_stored_with_its_description_and_opened_from_there(t
     second = open_session(graph, Runtime(kept=(kept,)))
 
     assert [path.stat().st_mtime_ns for path in kept.iterdir()] == [written]
-    about = [one.get_modelmeta().custom_metadata_map for one in (first, second, open_session(graph))]
-    assert about[0] == about[1] == about[2]
-    assert about[0]["multiple"] == "16"
     assert [one.name for one in first.get_inputs()] == [one.name for one in second.get_inputs()]
     plain = open_session(graph, Runtime("onnxruntime"))
     assert {one.name for one in second.get_inputs()} == {one.name for one in plain.get_inputs()}
-    assert about[0] == plain.get_modelmeta().custom_metadata_map
 
 
 def cut(data: bytes) -> bytes:
@@ -121,11 +117,14 @@ def test_a_damaged_stored_graph_is_compiled_again(
     runtime = Runtime(kept=(tmp_path / "kept",))
     before = mean(open_session(graph, runtime))
     (file,) = runtime.kept[0].iterdir()
-    whole = file.read_bytes()
-    file.write_bytes(damage(whole))
+    damaged = damage(file.read_bytes())
+    file.write_bytes(damaged)
 
     assert np.array_equal(mean(open_session(graph, runtime)), before)
-    assert len(file.read_bytes()) == len(whole)
+    stored = file.read_bytes()  # its length varies with the numbers in the names of OpenVINO's nodes
+    assert stored != damaged
+    open_session(graph, runtime)
+    assert file.read_bytes() == stored, "it was opened, not compiled"
 
 
 @in_openvino

@@ -66,13 +66,13 @@ def test_set_up_compiles_the_networks_graphs_and_a_worker_opens_the_stored_ones(
     monkeypatch.setattr("service.worker.networks.use_kept_kernels", lambda settings: None)  # the fixture's stay
     settings = Settings(kernels=tmp_path / "kernels", segmenter="u2netp", generator="a/hub-model")
     compile_graphs(settings)
-    kept = sorted(settings.kernels.glob("*.graph"))
+    kept = sorted(settings.kernels.glob("*.compiled"))
     written = [path.stat().st_mtime_ns for path in kept]
 
     networks = open_networks(settings.model_copy(update={"generator": str(RENDERER_CHECKPOINT)}))
 
     assert {path.name.partition("-")[0] for path in kept} >= {"u2netp", "light", "viewpoint"}
-    assert [path.stat().st_mtime_ns for path in sorted(settings.kernels.glob("*.graph"))] == written
+    assert [path.stat().st_mtime_ns for path in sorted(settings.kernels.glob("*.compiled"))] == written
     for name in ("segmenter", "generator", "viewpoint"):
         assert "openvino " in networks.versions[name], "doctor and reports name the runtime of each network"
     assert networks.versions["segmenter"].startswith("rembg ")
