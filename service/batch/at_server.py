@@ -83,15 +83,15 @@ class RemoteMaker:
         Pairs that can't be ordered together are left to `make`: an older server, too few credits, a bad photo.
         """
         known = {pair.key: pair for pair in pairs}
-        groups = [[known[key] for key in self._state.unanswered if key in known]]  # first, so that nobody pays twice
-        if len(groups[0]) < len(self._state.unanswered):
-            return  # its photos have changed since, so the same order can't be sent again
-        groups += _together([pair for pair in pairs if self._orderable(pair) and pair not in groups[0]])
+        doubtful = [known[key] for key in self._state.unanswered if key in known]
+        if len(doubtful) < len(self._state.unanswered):
+            doubtful = []  # its photos have changed since, so the same order can't be sent again
+        others = [pair for pair in pairs if self._orderable(pair) and pair not in doubtful]
         try:
-            for group in groups:
+            for group in [doubtful, *_together(others)]:  # the doubtful order first, so that nobody pays twice
                 if len(group) > 1:
                     await self._order(backdrop, group)
-        except Refused:
+        except (Refused, Failure):
             self._state.ordered(self._url, {})
         except BackdropError:
             pass  # it may have been accepted; the next run asks again with the same key
@@ -106,23 +106,21 @@ class RemoteMaker:
         named = zip(keys, photos.values(), strict=True)
         sources = [{"source_image_s3_key": key, "reference": self._reference(photo)} for key, photo in named]
         made_of = f"{self._state.run_id} order {[pair.id for pair in group]} {keys}"
-        looks = list(dict.fromkeys(map(_look, group)))
-        asked = [await self._with_files(look) for look in looks]
-        whole, *others = asked
-        if others:  # what differs goes into variants
-            whole = SwapOrder(whole.scene, whole.mood, "", brand=whole.brand, subject=whole.subject)
+        looks = list(dict.fromkeys(pair.look for pair in group))
+        shared = looks[0]  # all of them have its brand and subject; the rest of a look goes into its variant
+        variants = [_variant(await self._with_files(look)) for look in looks]
         self._state.ordering([pair.key for pair in group])
         order = await backdrop.order(
             sources,
-            spec_of(whole),
-            variants=[_variant(one) for one in asked] if others else 1,
+            Spec(shared.scene, shared.mood, "", brand=shared.brand, subject=shared.subject),
+            variants=variants,
             presets=list(dict.fromkeys(pair.preset for pair in group)),
             idempotency_key="batch-" + hashlib.sha256(made_of.encode()).hexdigest(),
         )
         places = {sha256: place for place, sha256 in enumerate(photos)}
         pictures = backdrop.iter_order_pictures(order)
         jobs = {(one.photo, one.variant, one.output_preset): one.job_id async for one in pictures}
-        made = {pair.key: (places[pair.photo.sha256], looks.index(_look(pair)), pair.preset) for pair in group}
+        made = {pair.key: (places[pair.photo.sha256], looks.index(pair.look), pair.preset) for pair in group}
         self._state.ordered(self._url, {key: jobs[place] for key, place in made.items()})
 
     async def _job(self, pair: Pair, tell: Tell) -> Job:
@@ -195,32 +193,26 @@ class RemoteMaker:
 
 
 def _together(pairs: Sequence[Pair]) -> list[list[Pair]]:
-    """Return groups of pairs that an order can have: the same looks for the same presets, at most _MOST of them.
+    """Return groups of pairs that an order can have: photos with the same looks and presets, at most _MOST pictures.
 
     Files with the same bytes are one photo. Its looks are variants of one order, so that the server makes and charges
     pictures that are the same once.
     """
-    cells: defaultdict[tuple[Any, str], list[Pair]] = defaultdict(list)
+    of_photo: defaultdict[Any, list[Pair]] = defaultdict(list)
     for pair in pairs:
-        cells[(pair.photo.sha256, pair.order.brand, pair.order.subject), pair.preset].append(pair)
-    of_photo: defaultdict[tuple[Any, tuple[SwapOrder, ...]], dict[str, list[Pair]]] = defaultdict(dict)
-    for (photo, preset), some in cells.items():
-        looks = tuple(dict.fromkeys(map(_look, some)))
-        for together in [looks] if len(looks) <= _LOOKS else [(look,) for look in looks]:
-            of_photo[photo, together][preset] = [pair for pair in some if _look(pair) in together]
-    groups: defaultdict[tuple[Any, ...], list[list[Pair]]] = defaultdict(list)
-    for (_, looks), presets in of_photo.items():
-        groups[looks, tuple(presets)].append([pair for some in presets.values() for pair in some])
-    found = []
-    for (looks, names), photos in groups.items():
-        size = max(1, _MOST // (len(names) * len(looks)))
+        of_photo[pair.photo.sha256, pair.look.brand, pair.look.subject].append(pair)
+    alike: defaultdict[Any, list[list[Pair]]] = defaultdict(list)
+    for some in of_photo.values():
+        cells = dict.fromkeys((pair.look, pair.preset) for pair in some)
+        looks, presets = (tuple(dict.fromkeys(one)) for one in zip(*cells, strict=True))
+        if len(cells) == len(looks) * len(presets) and len(looks) <= _LOOKS:
+            alike[looks, presets].append(some)
+    groups = []
+    for (looks, presets), photos in alike.items():
+        size = max(1, _MOST // (len(looks) * len(presets)))
         for start in range(0, len(photos), size):
-            found.append([pair for one in photos[start : start + size] for pair in one])
-    return found
-
-
-def _look(pair: Pair) -> SwapOrder:
-    return replace(pair.order, preset="")
+            groups.append([pair for one in photos[start : start + size] for pair in one])
+    return groups
 
 
 def _variant(look: SwapOrder) -> dict[str, Any]:

@@ -29,6 +29,8 @@ class Pair:
 
     photo: Photo
     order: SwapOrder
+    #: The photo's order without a preset, with the scene that `order` lacks if the preset takes none.
+    look: SwapOrder
     #: Path of the picture in the output folder, without its extension.
     stem: str
 
@@ -74,7 +76,7 @@ def pair_up(
         order = spec.of(photo.name)
         bare = replace(order, scene="white", colors=(), dressing=Dressing(), ground=Ground(), sent=frozenset())
         orders = [replace(bare if preset in plain else order, preset=preset) for preset in presets]
-        groups.append([Pair(photo, one, f"{one.preset}/{name}") for one in orders])
+        groups.append([Pair(photo, one, order, f"{one.preset}/{name}") for one in orders])
     return groups
 
 
