@@ -86,6 +86,7 @@ class RemoteMaker:
         doubtful = [known[key] for key in self._state.unanswered if key in known]
         if len(doubtful) < len(self._state.unanswered):
             doubtful = []  # its photos have changed since, so the same order can't be sent again
+            self._state.ordered(self._url, {})
         others = [pair for pair in pairs if self._orderable(pair) and pair not in doubtful]
         try:
             for group in [doubtful, *_together(others)]:  # the doubtful order first, so that nobody pays twice
@@ -143,6 +144,8 @@ class RemoteMaker:
                 self._state.ended(pair.key, gone, job_over=True)
         if self._refused is not None:
             raise self._refused
+        if pair.key in self._state.unanswered:
+            raise Failure("unreachable", "Its order may have been accepted. Run the same command again.")
         tell("upload", 0.0)
         key = await self._uploaded(pair.photo)
         order = await self._with_files(pair.order)
