@@ -17,9 +17,7 @@ from pipeline.accepted import accepted_swap
 from pipeline.core.errors import NotAccepted, PipelineError
 from pipeline.core.networks import Networks
 from pipeline.core.order import SwapOrder
-from pipeline.delivery.watermark import NO_JOB
 from pipeline.report import to_json
-from pipeline.swap import swap
 from service.batch.batch import Tell
 from service.batch.pairs import Pair, Wrong
 from service.batch.photos import read_unchanged
@@ -28,8 +26,8 @@ from service.catalogue.catalogue import Catalogue, load_catalogue
 from service.catalogue.swap_request import OrderRefused, checked
 from service.settings import Settings
 from service.storage.cache import folder_cache
-from service.worker.local import build_spec, files_of, open_local_marking, warnings_of
-from service.worker.logos import artwork_for
+from service.worker.local import build_spec, files_of, local_swap, open_local_marking, warnings_of
+from service.worker.networks import open_networks
 
 
 def at_once() -> int:
@@ -63,7 +61,7 @@ class LocalMaker:
         out: Path,
         *,
         concurrency: int,
-        load: Callable[[Settings], Networks] | None = None,
+        load: Callable[[Settings], Networks] = open_networks,
     ) -> None:
         self._settings, self._state, self._out, self._load = settings, state, out, load
         self._catalogue = load_catalogue(settings.catalogue)
@@ -104,19 +102,10 @@ class LocalMaker:
         data = read_unchanged(pair.photo)
         try:
             order = self._catalogue.lettered(pair.order)
-            files = files_of(order)
             spec = build_spec(self._catalogue, order if seed is None else replace(order, seed=seed))
+            swap = local_swap(data, spec, files_of(order), self._settings, self._catalogue, self._marking)
             made = accepted_swap(
-                partial(
-                    swap,
-                    data,
-                    networks=networks,
-                    limits=self._settings.limits,
-                    clock=time.perf_counter,
-                    **self._marking.of(NO_JOB),
-                    files=files,
-                    artwork=artwork_for(spec.lettering.layers, self._catalogue.fonts, files),
-                ),
+                partial(swap, networks=networks),
                 spec,
                 progress=tell,
                 cache=folder_cache(self._out / FOLDER / "kept"),
@@ -146,7 +135,7 @@ class LocalMaker:
         """Return the networks, which load once. Raises the errors of `service.worker.networks`."""
         with self._loading:
             if self._networks is None:
-                networks = (self._load or _open_networks)(self._settings)
+                networks = self._load(self._settings)
                 # On a CPU, several threads call the cut-out networks at once, as in a worker.
                 on_device = networks.versions.get("segmenter_device", "cpu").split()[0] != "cpu"
                 self._lane = DeviceLane(segmenting=on_device)
@@ -157,9 +146,3 @@ class LocalMaker:
         """Raise Stopped if the batch was stopped."""
         if self._stopping.is_set():
             raise Stopped
-
-
-def _open_networks(settings: Settings) -> Networks:
-    from service.worker.networks import open_networks
-
-    return open_networks(settings)

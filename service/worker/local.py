@@ -2,7 +2,7 @@
 
 import json
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -64,6 +64,21 @@ def warnings_of(catalogue: Catalogue, order: SwapOrder, spec: Spec, render: Swap
     return (*found, *(code for code in render.warnings if code not in found))
 
 
+def local_swap(
+    photo: bytes, spec: Spec, files: Mapping[str, bytes], settings: Settings, catalogue: Catalogue, marking: Marking
+) -> Callable[..., SwapResult]:
+    """Return `swap` for a photo on this machine. `accepted_swap` calls it, and the caller adds its networks."""
+    return partial(
+        swap,
+        photo,
+        limits=settings.limits,
+        clock=time.perf_counter,
+        **marking.of(NO_JOB),
+        artwork=artwork_for(spec.lettering.layers, catalogue.fonts, files),
+        files=files,
+    )
+
+
 def swap_file(
     photo: Path,
     output: Path,
@@ -92,20 +107,9 @@ def swap_file(
     columns = (TextColumn("{task.description:<12}"), BarColumn(), TimeElapsedColumn())
     with Progress(*columns, console=Console(stderr=True), disable=not show_progress) as bar:
         task = bar.add_task("networks", total=1.0)
-        marking = open_local_marking(settings)
-        networks = open_networks(settings)
+        make = local_swap(photo.read_bytes(), spec, files, settings, catalogue, open_local_marking(settings))
         made = accepted_swap(
-            partial(
-                swap,
-                photo.read_bytes(),
-                networks=networks,
-                limits=settings.limits,
-                clock=time.perf_counter,
-                **marking.of(NO_JOB),
-                mask=given,
-                artwork=artwork_for(spec.lettering.layers, catalogue.fonts, files),
-                files=files,
-            ),
+            partial(make, networks=open_networks(settings), mask=given),
             spec,
             progress=lambda stage, fraction: bar.update(task, description=stage, completed=fraction),
             cache=kept,
