@@ -11,9 +11,9 @@ from pathlib import Path
 from pipeline.core.order import SEED_LIMIT
 from service.batch.display import Display
 from service.batch.pairs import Pair
-from service.batch.sheet import write_sheet, write_table
+from service.batch.sheet import Cell, write_sheet, write_table
 from service.batch.spec_file import Review
-from service.batch.state import FOLDER, Failed, Failure, Made, Outcome, Rejected, State, tidy, whole
+from service.batch.state import FOLDER, Failed, Failure, Made, State, tidy, whole
 
 logger = logging.getLogger(__name__)
 
@@ -38,7 +38,7 @@ class Batch:
         self._groups, self._state, self._out, self._retry_failed = groups, state, out, retry_failed
         self.pairs = [pair for group in groups for pair in group]
         #: By the pair's key: photos with the same bytes are one picture in two places.
-        self.outcomes: dict[str, Outcome] = {}
+        self.outcomes: dict[str, Made | Failed] = {}
         #: Jobs of earlier runs, including those that this run only waits for.
         self._jobs_before = {self._state.entry(pair.key).job_id for pair in self.pairs}
         self._look()
@@ -50,8 +50,13 @@ class Batch:
 
     @property
     def made(self) -> list[Made]:
-        """The pictures that exist."""
-        return [one for one in self.outcomes.values() if isinstance(one, Made)]
+        """The pictures that exist. A rejected picture is kept aside, and does not count."""
+        return list(self._made.values())
+
+    @property
+    def _made(self) -> dict[str, Made]:
+        found = self.outcomes.items()
+        return {key: one for key, one in found if isinstance(one, Made) and self._state.entry(key).choice != "reject"}
 
     @property
     def charged(self) -> tuple[int, int]:
@@ -63,8 +68,8 @@ class Batch:
     @property
     def same(self) -> int:
         """The number of pictures that another look's job made. Files with the same bytes and look are one picture."""
-        found = ((pair.id, self.outcomes.get(pair.key)) for pair in self.pairs)
-        jobs = {pair_id: one.job_id for pair_id, one in found if isinstance(one, Made) and one.job_id}
+        made = self._made
+        jobs = {pair.id: job_id for pair in self.pairs if pair.key in made and (job_id := made[pair.key].job_id)}
         return len(jobs) - len(set(jobs.values()))
 
     @property
@@ -138,10 +143,12 @@ class Batch:
 
     def write(self) -> None:
         """Write the table and the contact sheet."""
-        choices = {pair.key: choice for pair in self.pairs if (choice := self._state.entry(pair.key).choice)}
-        rows = ((pair, self.outcomes.get(pair.key), choices.get(pair.key)) for pair in self.pairs)
+        rows = [
+            [Cell(pair, self.outcomes.get(pair.key), self._state.entry(pair.key).choice) for pair in group]
+            for group in self._groups
+        ]
         write_table(self._out / "results.csv", rows)
-        write_sheet(self._out, self._groups, self.outcomes, batch=self._state.run_id, choices=choices)
+        write_sheet(self._out, rows, batch=self._state.run_id)
 
     def _look(self) -> None:
         """Find the pairs that already have an outcome."""
@@ -150,7 +157,7 @@ class Batch:
             entry = self._state.entry(pair.key)
             if entry.made is not None and entry.choice == "reject":
                 self._aside(entry.made)  # in case a crash came before the move
-                self.outcomes[pair.key] = Rejected(entry.made)
+                self.outcomes[pair.key] = entry.made
             elif entry.made is not None and whole(self._out, entry.made):
                 self.outcomes[pair.key] = entry.made
             elif entry.failed is not None and entry.failed.hopeless and not self._retry_failed:

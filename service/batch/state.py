@@ -64,13 +64,6 @@ HOPELESS = {
 
 
 @dataclass(frozen=True)
-class Rejected:
-    """A picture that a review rejected. It is kept aside."""
-
-    made: Made
-
-
-@dataclass(frozen=True)
 class Failed:
     """A pair without a picture. Its credits were refunded."""
 
@@ -83,9 +76,6 @@ class Failed:
     def hopeless(self) -> bool:
         """Whether another attempt would fail, too, because of the photo or the spec."""
         return self.code in HOPELESS
-
-
-Outcome = Made | Failed | Rejected
 
 
 class Failure(Exception):
