@@ -5,6 +5,7 @@ import hashlib
 import unicodedata
 from collections import defaultdict
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -16,13 +17,11 @@ from backdrop_client import (
     InsufficientCredits,
     Job,
     NotFound,
-    Progress,
     Refused,
     Spec,
     Unauthorized,
 )
 from pipeline.core.order import SwapOrder
-from service.batch.batch import Tell
 from service.batch.pairs import Pair
 from service.batch.photos import Photo, read_unchanged
 from service.batch.state import Failed, Failure, Made, State, file_name, measurements
@@ -47,22 +46,21 @@ class RemoteMaker:
         #: A refusal that applies to every other pair as well: no credits are left, or the key is invalid.
         self._refused: Refused | None = None
 
-    async def make(self, pair: Pair, tell: Tell) -> Made:
+    async def make(self, pair: Pair) -> Made:
         """Submit a pair, or follow its job, and download its picture. Raises Failure."""
         try:
-            job = await self._job(pair, tell)
+            job = await self._job(pair)
             if job.error is not None:
-                raise Failure(job.error.code, job.error.message, job_id=job.job_id, job_over=True)
+                raise Failure(job.error.code, job.error.message, job_over=True)
             render = job.expect_render()
             file = file_name(pair.stem, render.format)
-            tell("download", 1.0)
             await self._backdrop.download(render, self._out / file)
         except Refused as error:
             if isinstance(error, InsufficientCredits | Unauthorized):
                 self._refused = error
-            raise Failure(error.code, str(error), job_id=self._state.entry(pair.key).job_id) from error
+            raise Failure(error.code, str(error)) from error
         except BackdropError as error:
-            raise Failure("unreachable", str(error), job_id=self._state.entry(pair.key).job_id) from error
+            raise Failure("unreachable", str(error)) from error
         took = (job.finished_at - job.created_at).total_seconds() if job.finished_at else 0.0
         return Made(
             file=file,
@@ -124,20 +122,11 @@ class RemoteMaker:
         made = {pair.key: (places[pair.photo.sha256], looks.index(pair.look), pair.preset) for pair in group}
         self._state.ordered(self._url, {key: jobs[place] for key, place in made.items()})
 
-    async def _job(self, pair: Pair, tell: Tell) -> Job:
-        def hear(now: Progress) -> None:
-            if now.status != "NOT_STARTED":
-                tell(now.stage or "started", now.progress)
-            else:
-                tell("queued", 0.0)
-
+    async def _job(self, pair: Pair) -> Job:
         entry = self._state.entry(pair.key)
         if entry.job_id is not None and entry.url == self._url:
-            try:
-                job = await self._backdrop.wait(entry.job_id, on_progress=hear)
-            except NotFound:
-                pass  # it belongs to another client, so with this key it is another order
-            else:
+            with suppress(NotFound):  # it belongs to another client, so with this key it is another order
+                job = await self._backdrop.wait(entry.job_id)
                 if job.error is not None or job.render is not None:
                     return job
                 gone = Failed("render_gone", "The server no longer keeps this picture.", job_id=job.job_id)
@@ -146,16 +135,14 @@ class RemoteMaker:
             raise self._refused
         if pair.key in self._state.unanswered:
             raise Failure("unreachable", "Its order may have been accepted. Run the same command again.")
-        tell("upload", 0.0)
         key = await self._uploaded(pair.photo)
         order = await self._with_files(pair.order)
-        tell("submit", 0.0)
         try:
             accepted = await self._submit(pair, order, key)
         except NotFound:  # the photo has expired since its upload; nothing was charged under this key
             accepted = await self._submit(pair, order, await self._uploaded(pair.photo, instead_of=key))
         self._state.submitted(pair.key, self._url, accepted.job_id)
-        return await self._backdrop.wait(accepted, on_progress=hear)
+        return await self._backdrop.wait(accepted)
 
     async def _submit(self, pair: Pair, order: SwapOrder, source_key: str) -> Accepted:
         attempt = self._state.entry(pair.key).attempt

@@ -9,7 +9,6 @@ from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
 
 from pipeline.core.order import SEED_LIMIT
-from service.batch.display import Display
 from service.batch.pairs import Pair
 from service.batch.sheet import Cell, write_sheet, write_table
 from service.batch.spec_file import Review
@@ -17,13 +16,9 @@ from service.batch.state import FOLDER, Failed, Failure, Made, State, tidy, whol
 
 logger = logging.getLogger(__name__)
 
-#: Called as tell(stage or state of the pair in one to three words, fraction 0–1).
-Tell = Callable[[str, float], None]
 #: Makes a pair's picture in the output folder: `at_server.RemoteMaker.make` or `here.LocalMaker.make`.
 #: Raises Failure for this pair alone.
-Make = Callable[[Pair, Tell], Awaitable[Made]]
-#: Stages before a photo's cut-out exists. From the next stage on, another swap of the photo finds the cut-out.
-BEFORE_CUTOUT = {"upload", "submit", "queued", "started", "networks", "fetch", "decode", "segment", "refine"}
+Make = Callable[[Pair], Awaitable[Made]]
 
 
 class Batch:
@@ -102,44 +97,33 @@ class Batch:
         self._look()
         return done
 
-    async def run(self, make: Make, display: Display, *, concurrency: int) -> None:
-        """Make the pictures that are left, `concurrency` at a time.
+    async def run(self, make: Make, ended: Callable[[Pair, Made | Failed], None], *, concurrency: int) -> None:
+        """Make the pictures that are left, `concurrency` at a time. Calls `ended` with each pair's outcome.
 
-        A photo's other pairs start once the first pair has its cut-out, so that it is computed once. A failed pair does
-        not stop the others. After a cancellation another run can continue.
+        A photo's first picture computes its cut-out, and the others use it. A failed pair does not stop the others.
+        After a cancellation another run can continue.
         """
         for folder in {(self._out / pair.stem).parent for pair in self.pairs}:
             tidy(folder)  # a killed batch may have left partial files
         photos, pairs = asyncio.Semaphore(concurrency), asyncio.Semaphore(concurrency)
 
-        async def one(pair: Pair, cut: asyncio.Event) -> None:
-            def tell(stage: str, fraction: float) -> None:
-                display.progress(pair, stage, fraction)
-                if stage not in BEFORE_CUTOUT:
-                    cut.set()
+        async def one(pair: Pair) -> None:
+            async with pairs:
+                outcome, job_over = await self._outcome(pair, make)
+            self._state.ended(pair.key, outcome, job_over=job_over)
+            self.outcomes[pair.key] = outcome
+            ended(pair, outcome)
 
-            try:
-                async with pairs:
-                    display.started(pair)
-                    outcome, job_over = await _outcome(pair, make, tell)
-                self._state.ended(pair.key, outcome, job_over=job_over)
-                self.outcomes[pair.key] = outcome
-                display.ended(pair, outcome)
-            finally:
-                cut.set()
-
-        async def photo(group: Sequence[Pair]) -> None:
-            cut = asyncio.Event()
+        async def photo(first: Pair, *others: Pair) -> None:
             async with photos, asyncio.TaskGroup() as tasks:
-                tasks.create_task(one(group[0], cut))
-                await cut.wait()
-                for pair in group[1:]:
-                    tasks.create_task(one(pair, cut))
+                await one(first)
+                for pair in others:
+                    tasks.create_task(one(pair))
 
         async with asyncio.TaskGroup() as tasks:
             for group in self._groups:
                 if left := [pair for pair in group if pair.key not in self.outcomes]:
-                    tasks.create_task(photo(left))
+                    tasks.create_task(photo(*left))
 
     def write(self) -> None:
         """Write the table and the contact sheet."""
@@ -149,6 +133,24 @@ class Batch:
         ]
         write_table(self._out / "results.csv", rows)
         write_sheet(self._out, rows, batch=self._state.run_id)
+
+    async def _outcome(self, pair: Pair, make: Make) -> tuple[Made | Failed, bool]:
+        """Return the outcome of a pair, and whether its job ended as FAILURE."""
+        started = time.perf_counter()
+        try:
+            if pair.photo.trouble is not None:
+                raise Failure("photo_unreadable", pair.photo.trouble)
+            return await make(pair), False
+        except Failure as error:
+            failure = error
+        except OSError as error:
+            failure = Failure("file_error", f"{error.filename or 'A file'}: {error.strerror}.")
+        except Exception as error:
+            # A bug in Backdrop must not stop the other pairs.
+            logger.debug("%s broke", pair.title, exc_info=True)
+            failure = Failure("internal_error", f"{type(error).__name__}: {error}")
+        seconds, job_id = round(time.perf_counter() - started, 2), self._state.entry(pair.key).job_id
+        return Failed(failure.code, failure.message, seconds, job_id), failure.job_over
 
     def _look(self) -> None:
         """Find the pairs that already have an outcome."""
@@ -172,24 +174,3 @@ def _move(source: Path, target: Path) -> None:
     if source.is_file():
         target.parent.mkdir(parents=True, exist_ok=True)
         source.replace(target)
-
-
-async def _outcome(pair: Pair, make: Make, tell: Tell) -> tuple[Made | Failed, bool]:
-    """Return the outcome of a pair, and whether its job ended as FAILURE."""
-    started = time.perf_counter()
-
-    def failed(code: str, message: str, job_id: str | None = None) -> Failed:
-        return Failed(code, message, round(time.perf_counter() - started, 2), job_id)
-
-    if pair.photo.trouble is not None:
-        return failed("photo_unreadable", pair.photo.trouble), False
-    try:
-        return await make(pair, tell), False
-    except Failure as error:
-        return failed(error.code, error.message, error.job_id), error.job_over
-    except OSError as error:
-        return failed("file_error", f"{error.filename or 'A file'}: {error.strerror}."), False
-    except Exception as error:
-        # A bug in Backdrop must not stop the other pairs.
-        logger.debug("%s broke", pair.title, exc_info=True)
-        return failed("internal_error", f"{type(error).__name__}: {error}"), False

@@ -18,7 +18,6 @@ from pipeline.core.errors import NotAccepted, PipelineError
 from pipeline.core.networks import Networks
 from pipeline.core.order import SwapOrder
 from pipeline.report import to_json
-from service.batch.batch import Tell
 from service.batch.pairs import Pair, Wrong
 from service.batch.photos import read_unchanged
 from service.batch.state import FOLDER, Failure, Made, State, file_name, measurements, write_whole
@@ -81,22 +80,15 @@ class LocalMaker:
         if self._lane is not None:
             self._lane.close()
 
-    async def make(self, pair: Pair, tell: Tell) -> Made:
+    async def make(self, pair: Pair) -> Made:
         """Swap in a thread. Raises Failure. After a stop the swap ends at its next step."""
-        loop = asyncio.get_running_loop()
-
-        def tell_loop(stage: str, fraction: float) -> None:
-            self._check()
-            loop.call_soon_threadsafe(tell, stage, fraction)
-
         try:
-            return await loop.run_in_executor(self._pool, self._make, pair, tell_loop)
+            return await asyncio.get_running_loop().run_in_executor(self._pool, self._make, pair)
         except asyncio.CancelledError:
             self._stopping.set()
             raise
 
-    def _make(self, pair: Pair, tell: Tell) -> Made:
-        tell("networks", 0.0)
+    def _make(self, pair: Pair) -> Made:
         networks = self.open_networks()
         started, seed = time.perf_counter(), self._state.entry(pair.key).seed
         data = read_unchanged(pair.photo)
@@ -107,7 +99,7 @@ class LocalMaker:
             made = accepted_swap(
                 partial(swap, networks=networks),
                 spec,
-                progress=tell,
+                progress=lambda *_: self._check(),
                 cache=folder_cache(self._out / FOLDER / "kept"),
             )
             render = made.result

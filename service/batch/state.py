@@ -8,7 +8,6 @@ import fcntl
 import hashlib
 import os
 import secrets
-import threading
 import uuid
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
@@ -81,9 +80,9 @@ class Failed:
 class Failure(Exception):
     """Raised if a pair can't be made. The other pairs continue."""
 
-    def __init__(self, code: str, message: str, *, job_id: str | None = None, job_over: bool = False) -> None:
+    def __init__(self, code: str, message: str, *, job_over: bool = False) -> None:
         super().__init__(message)
-        self.code, self.message, self.job_id = code, message, job_id
+        self.code, self.message = code, message
         #: Whether its job ended as FAILURE, so that the next attempt needs another job.
         self.job_over = job_over
 
@@ -124,7 +123,7 @@ class Entry:
 
 
 class State:
-    """The memory of one output folder, for one batch at a time. Thread-safe."""
+    """The memory of one output folder, for one batch at a time. Only one thread may write to it."""
 
     def __init__(self, out: Path) -> None:
         folder = out / FOLDER
@@ -135,7 +134,6 @@ class State:
         except OSError as error:
             self._lock_file.close()
             raise BatchRuns(f"Another batch writes to {out}. Wait until it ends, or use another -o.") from error
-        self._lock = threading.Lock()
         #: Part of every Idempotency-Key of this folder, so that a batch in another folder is another order.
         self.run_id = ""
         #: Pairs of an order whose answer is unknown, because the batch stopped.
@@ -207,10 +205,9 @@ class State:
 
     def _note(self, kind: str, **what: Any) -> None:
         event = {"is": kind, **what}
-        with self._lock:
-            os.write(self._handle, msgspec.json.encode(event) + b"\n")
-            os.fsync(self._handle)
-            self._take(event)
+        os.write(self._handle, msgspec.json.encode(event) + b"\n")
+        os.fsync(self._handle)
+        self._take(event)
 
     def _take(self, event: dict[str, Any]) -> None:
         match event["is"]:

@@ -19,7 +19,7 @@ from service.settings import load_remote
 
 if TYPE_CHECKING:
     from service.batch.batch import Batch
-    from service.batch.pairs import Wrong
+    from service.batch.pairs import Pair, Wrong
     from service.batch.photos import Photo
     from service.batch.spec_file import BatchSpec
     from service.batch.state import State
@@ -180,14 +180,14 @@ def _make_remotely(asked: Asked, concurrency: int, url: str | None, key: str | N
     # A batch may wait for a full queue: it gives a photo up only after a quarter of an hour.
     patient = Retries(attempts=60, patience=900.0)
 
-    async def run(display: Any) -> None:
+    async def run(ended: Any) -> None:
         signs = server.signing_secret
         async with AsyncBackdrop(server.url, server.key, retries=patient, signing_secret=signs) as backdrop:
             maker = RemoteMaker(backdrop, server.url, asked.state, asked.out, photos=asked.photos)
             hasty = Retries(attempts=3)  # what has no room as an order is submitted one by one
             async with AsyncBackdrop(server.url, server.key, retries=hasty, signing_secret=signs) as orders:
                 await maker.order(orders, batch.left)
-            await batch.run(maker.make, display, concurrency=concurrency)
+            await batch.run(maker.make, ended, concurrency=concurrency)
 
     return _run(asked, batch, run, "Jobs at the server continue. Run the same command to resume.")
 
@@ -212,23 +212,35 @@ def _make_locally(asked: Asked, concurrency: int | None) -> int:
 def _run(asked: Asked, batch: "Batch", run: Callable[[Any], Any], if_stopped: str) -> int:
     """Make the rest, write the results and print a summary. Returns the exit status. `if_stopped`: how to resume."""
     from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TimeRemainingColumn
+    from rich.text import Text
 
-    from service.batch.display import Display
+    from service.batch.state import Failed
 
-    before, stopped, out = len(batch.made), False, asked.out
-    display = Display(Console(stderr=True), total=len(batch.pairs), done=len(batch.outcomes), quiet=asked.quiet)
+    before, stopped, out, console = len(batch.made), False, asked.out, Console(stderr=True)
+    columns = (BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    hidden = asked.quiet or not console.is_terminal
 
-    async def until_stopped() -> None:
-        task = asyncio.current_task()
-        assert task is not None
-        asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)
-        await run(display)
+    # The pace is that of the whole run, because pictures end in bursts.
+    with Progress(*columns, console=console, disable=hidden, speed_estimate_period=1e6) as bar:
+        task = bar.add_task("batch", total=len(batch.pairs), completed=len(batch.outcomes))
 
-    try:
-        with display:
+        def ended(pair: "Pair", outcome: Any) -> None:
+            if isinstance(outcome, Failed):
+                line = Text.assemble(("failed  ", "red"), f"{pair.title}: {outcome.message} ({outcome.code})")
+                console.print(line, soft_wrap=True)
+            bar.advance(task)
+
+        async def until_stopped() -> None:
+            running = asyncio.current_task()
+            assert running is not None
+            asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, running.cancel)
+            await run(ended)
+
+        try:
             asyncio.run(until_stopped())
-    except (KeyboardInterrupt, asyncio.CancelledError):
-        stopped = True
+        except (KeyboardInterrupt, asyncio.CancelledError):
+            stopped = True
     batch.write()
     made, failed, total = len(batch.made), len(batch.failed), len(batch.pairs)
     parts = [f"{made} of {total} pictures are in {out}"]

@@ -43,7 +43,7 @@ def test_a_picture_whose_order_may_have_been_accepted_is_not_ordered_again_alone
         maker = RemoteMaker(away, "http://x", state, tmp_path)
         state.uploaded("http://x", pairs[0].photo.sha256, "uploads/key")
         await maker.order(away, pairs)
-        await maker.make(pairs[0], lambda *_: None)
+        await maker.make(pairs[0])
 
     with State(tmp_path) as state, pytest.raises(Failure, match="Run the same command again"):
         asyncio.run(run(pairs_of(tmp_path, "a"), state))

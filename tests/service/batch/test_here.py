@@ -1,18 +1,15 @@
 """A batch on this machine: it loads the networks once, and refuses impossible orders before that."""
 
 import asyncio
-import io
 import json
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from rich.console import Console
 
 from pipeline.core.networks import Networks
 from service.batch.batch import Batch
-from service.batch.display import Display
 from service.batch.here import LocalMaker
 from service.batch.pairs import pair_up
 from service.batch.photos import find_photos
@@ -24,8 +21,8 @@ from tests.support.storm.photos import bad
 from tests.support.storm.worker import lean_networks
 
 
-def unseen() -> Display:
-    return Display(Console(file=io.StringIO()), total=1, done=0, quiet=True)
+def unseen(*_: object) -> None:
+    """Show nothing of a pair's outcome."""
 
 
 def test_a_local_batch_loads_the_networks_once_and_cuts_each_photo_out_once(tmp_path: Path) -> None:
@@ -45,7 +42,7 @@ def test_a_local_batch_loads_the_networks_once_and_cuts_each_photo_out_once(tmp_
         LocalMaker(Settings(home=tmp_path), state, shoot.out, concurrency=2, load=load) as maker,
     ):
         batch = Batch(groups, state, shoot.out)
-        asyncio.run(batch.run(maker.make, unseen(), concurrency=2))
+        asyncio.run(batch.run(maker.make, unseen, concurrency=2))
         batch.write()
 
         assert len(loaded) == 1
@@ -72,7 +69,7 @@ def test_a_picture_that_misses_its_limits_fails_alone_and_leaves_no_file(tmp_pat
         LocalMaker(Settings(home=tmp_path), state, shoot.out, concurrency=1, load=lean_networks) as maker,
     ):
         batch = Batch(groups, state, shoot.out)
-        asyncio.run(batch.run(maker.make, unseen(), concurrency=1))
+        asyncio.run(batch.run(maker.make, unseen, concurrency=1))
 
     (failed,) = batch.failed
     assert failed.code == "not_accepted"
@@ -113,7 +110,7 @@ class Desk:
     def make(self, batch: Batch) -> None:
         settings = Settings(home=self.shoot.out)
         with LocalMaker(settings, self.state, self.shoot.out, concurrency=1, load=lean_networks) as maker:
-            asyncio.run(batch.run(maker.make, unseen(), concurrency=1))
+            asyncio.run(batch.run(maker.make, unseen, concurrency=1))
         batch.write()
 
     def made(self, name: str) -> Made:

@@ -1,39 +1,18 @@
 """The parts of a batch: its specs, photos, pairs, state and display."""
 
-import io
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
-from rich.console import Console
 
 from pipeline.core.order import Dressing, Output, Placement, SwapOrder
 from service.batch.at_server import reference_of
-from service.batch.display import Display
 from service.batch.pairs import Pair, pair_up
 from service.batch.photos import Photo, find_photos
 from service.batch.spec_file import BatchSpec, OrderInvalid, read_spec, unmatched
 from service.batch.state import BatchRuns, Failed, State
 from tests.support.shoot import Shoot, photo
-
-
-def test_the_display_counts_names_running_pairs_and_estimates_the_end() -> None:
-    console = Console(file=io.StringIO(), force_terminal=True, width=120)
-    pairs = pair_up(
-        [Photo("jar.jpg", Path("jar.jpg"), "1")], ["open_graph", "web_hero"], BatchSpec(SwapOrder("neon", "calm", ""))
-    )[0]
-
-    with Display(console, total=3, done=1, quiet=False) as display:
-        for pair in pairs:
-            display.started(pair)
-        display.progress(pairs[1], "background", 0.5)
-        display.ended(pairs[0], Failed("no_subject", "There is no product."))
-
-    shown = console.file.getvalue()  # type: ignore[attr-defined]  # a StringIO
-    assert "jar.jpg → open_graph: There is no product. (no_subject)" in shown
-    for part in ("2/3, 1 failed", "67%", "jar.jpg → web_hero", " 50%", "background"):
-        assert part in shown
 
 
 def test_a_spec_is_read_with_its_overrides_for_single_photos(tmp_path: Path) -> None:

@@ -1,21 +1,18 @@
 """A field without effect is a warning wherever an order is made, and decides nothing about the picture."""
 
 import asyncio
-import io
 import random
 from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any
 
 import pytest
-from rich.console import Console
 
 from pipeline.core.order import SwapOrder, all_options
 from pipeline.core.spec import Earlier, Limits
 from pipeline.lettering.drawing import Artwork
 from pipeline.swap import swap
 from service.batch.batch import Batch
-from service.batch.display import Display
 from service.batch.here import LocalMaker
 from service.batch.pairs import pair_up
 from service.batch.photos import find_photos
@@ -133,13 +130,12 @@ def test_the_command_line_and_a_batch_warn_of_fields_without_effect(
 
     shoot.spec.write_text('scene = "white"\nmood = "calm"\nbackground_zoom = 2\nseed = 5\n')
     groups = pair_up(find_photos(shoot.photos, but=shoot.out)[0], ["open_graph"], read_spec(shoot.spec))
-    display = Display(Console(file=io.StringIO()), total=1, done=0, quiet=True)
     with (
         State(shoot.out) as state,
         LocalMaker(Settings(home=tmp_path), state, shoot.out, concurrency=1, load=lean_networks) as maker,
     ):
         batch = Batch(groups, state, shoot.out)
-        asyncio.run(batch.run(maker.make, display, concurrency=1))
+        asyncio.run(batch.run(maker.make, lambda *_: None, concurrency=1))
     assert {"seed_unused", "background_zoom_unused"} <= set(batch.made[0].warnings)
 
 
