@@ -55,29 +55,17 @@ _as_json = click.option("--json", "as_json", is_flag=True, help="Print a JSON ar
 )
 @_as_json
 @on_database
-def list_jobs(
-    look: str,
-    client: str | None,
-    code: str | None,
-    since: float | None,
-    limit: int,
-    stuck_after: float,
-    as_json: bool,
-    opened: Opened,
-) -> None:
+def list_jobs(look: str, since: float | None, as_json: bool, opened: Opened, **filters: Any) -> None:
     """Show jobs of all clients, with workers and stage times. The argument selects and sorts them."""
     from service.operations.overview import Look, Overview
 
-    within = None if since is None else 3600.0 * since
-    lines = Overview(opened.engine).look(
-        Look(look), limit=limit, client=client, code=code, since=within, stuck_after=stuck_after
-    )
+    lines = Overview(opened.engine).look(Look(look), since=None if since is None else 3600.0 * since, **filters)
     if as_json:
         shown = [{**vars(line), "waited": line.waited, "ran": line.ran} for line in lines]
         click.echo(json.dumps(shown, default=_text, indent=1))
         return
     columns = ("job", "client", "status", "what", "waited", "ran", "stages, s", "try", "worker", "why")
-    _table(columns, (_row(line) for line in lines))
+    _table(columns, map(_row, lines))
 
 
 def _row(line: "JobLine") -> tuple[str, ...]:

@@ -3,7 +3,7 @@
 `service.cli.clients` is the operator's side: it registers clients in the database of an installation.
 """
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -19,12 +19,19 @@ from service.cli.remote import at_server, format_of
 if TYPE_CHECKING:
     from backdrop_client import Backdrop, Brand, Job, Render
 
-limit_option = click.option(
-    "--limit", type=click.IntRange(1), default=20, show_default=True, help="Most entries to list."
-)
-reference_option = click.option("--reference", help="Only entries that were submitted with this id of yours.")
-preview_option = click.option("--previews", is_flag=True, help="List previews instead of full pictures.")
 json_option = click.option("--json", "as_json", is_flag=True, help="Print the API's answer as JSON.")
+
+
+def list_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Add the options of a list to a command. All but `limit` and `as_json` are filters of the client's method."""
+    for option in (
+        json_option,
+        click.option("--limit", type=click.IntRange(1), default=20, show_default=True, help="Most entries to list."),
+        click.option("--previews", "preview", is_flag=True, help="List previews instead of full pictures."),
+        click.option("--reference", help="Only entries that were submitted with this id of yours."),
+    ):
+        command = option(command)
+    return command
 
 
 @click.group()
@@ -38,16 +45,11 @@ def jobs() -> None:
     type=click.Choice(["NOT_STARTED", "IN_PROGRESS", "SUCCESS", "FAILURE"]),
     help="Only jobs with this status.",
 )
-@reference_option
-@preview_option
-@limit_option
-@json_option
+@list_options
 @at_server
-def list_jobs(
-    backdrop: "Backdrop", status: Any, reference: str | None, previews: bool, limit: int, as_json: bool
-) -> None:
+def list_jobs(backdrop: "Backdrop", limit: int, as_json: bool, **filters: Any) -> None:
     """List your latest jobs, newest first."""
-    found = list(islice(backdrop.iter_jobs(status=status, reference=reference, preview=previews), limit))
+    found = list(islice(backdrop.iter_jobs(**filters), limit))
     _print(found, as_json, (f"{job.job_id}  {job.created_at:%Y-%m-%d %H:%M}  {_state(job)}" for job in found))
 
 
@@ -85,16 +87,11 @@ def renders() -> None:
 
 @renders.command("list")
 @click.option("--preset", help="Only pictures for this preset.")
-@reference_option
-@preview_option
-@limit_option
-@json_option
+@list_options
 @at_server
-def list_renders(
-    backdrop: "Backdrop", preset: str | None, reference: str | None, previews: bool, limit: int, as_json: bool
-) -> None:
+def list_renders(backdrop: "Backdrop", limit: int, as_json: bool, **filters: Any) -> None:
     """List your latest pictures, newest first."""
-    found = list(islice(backdrop.iter_renders(preset=preset, reference=reference, preview=previews), limit))
+    found = list(islice(backdrop.iter_renders(**filters), limit))
     _print(found, as_json, map(_picture, found))
 
 
@@ -142,31 +139,21 @@ def show_brand(backdrop: "Backdrop", name: str, as_json: bool) -> None:
 
 @brands.command("set")
 @click.argument("name")
-@click.option("--color", "colors", multiple=True, help="Up to six colours, largest area first.")
-@click.option("--word", "words", multiple=True, help="Up to twelve words or short texts that describe the style.")
+@click.option("--color", "palette", multiple=True, help="Up to six colours, largest area first.")
+@click.option("--word", "style_words", multiple=True, help="Up to twelve words or short texts that describe the style.")
 @click.option("--pinned/--free", default=False, help="Pinned: the same spec repeats the same background.")
 @click.option("--seed", type=click.IntRange(0, SEED_LIMIT - 1), help="Seed of a pinned brand. Default: drawn once.")
-@click.option("--preset", help="Preset of swaps that name none.")
+@click.option("--preset", "default_preset", help="Preset of swaps that name none.")
 @record_options
 @at_server
-def set_brand(
-    backdrop: "Backdrop",
-    name: str,
-    colors: tuple[str, ...],
-    words: tuple[str, ...],
-    pinned: bool,
-    seed: int | None,
-    preset: str | None,
-    options: dict[str, Any],
-) -> None:
+def set_brand(backdrop: "Backdrop", pinned: bool, **brand: Any) -> None:
     """Create a brand, or replace the whole brand of that name.
 
     The options of `backdrop swap`, such as --shadow, become the brand's own: swaps that leave them out get them.
     """
     from backdrop_client import Brand
 
-    policy: Any = "pinned" if pinned else "free"
-    click.echo(_brand(backdrop.save_brand(Brand(name, list(colors), list(words), policy, seed, preset, options))))
+    click.echo(_brand(backdrop.save_brand(Brand(**brand, seed_policy="pinned" if pinned else "free"))))
 
 
 def _state(job: "Job") -> str:
