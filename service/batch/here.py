@@ -4,7 +4,6 @@ import asyncio
 import hashlib
 import threading
 import time
-from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from functools import partial
@@ -26,7 +25,6 @@ from service.catalogue.swap_request import OrderRefused, checked
 from service.settings import Settings
 from service.storage.cache import folder_cache
 from service.worker.local import build_spec, files_of, local_swap, open_local_marking, warnings_of
-from service.worker.networks import open_networks
 
 
 def at_once() -> int:
@@ -53,21 +51,14 @@ class Stopped(Exception):
 class LocalMaker:
     """Make pictures in threads of this process. Lives as long as the batch."""
 
-    def __init__(
-        self,
-        settings: Settings,
-        state: State,
-        out: Path,
-        *,
-        concurrency: int,
-        load: Callable[[Settings], Networks] = open_networks,
-    ) -> None:
-        self._settings, self._state, self._out, self._load = settings, state, out, load
+    def __init__(self, settings: Settings, networks: Networks, state: State, out: Path, *, concurrency: int) -> None:
+        self._settings, self._state, self._out = settings, state, out
         self._catalogue = load_catalogue(settings.catalogue)
         self._marking = open_local_marking(settings)
-        self._networks: Networks | None = None
-        self._lane: DeviceLane | None = None
-        self._loading = threading.Lock()
+        # On a CPU, several threads call the cut-out networks at once, as in a worker.
+        on_device = networks.versions.get("segmenter_device", "cpu").split()[0] != "cpu"
+        self._lane = DeviceLane(segmenting=on_device)
+        self._networks = self._lane.networks(networks, self._check)
         self._stopping = threading.Event()
         self._pool = ThreadPoolExecutor(concurrency)
 
@@ -77,8 +68,7 @@ class LocalMaker:
 
     def __exit__(self, *_: object) -> None:
         self._pool.shutdown(cancel_futures=True)
-        if self._lane is not None:
-            self._lane.close()
+        self._lane.close()
 
     async def make(self, pair: Pair) -> Made:
         """Swap in a thread. Raises Failure. After a stop the swap ends at its next step."""
@@ -89,7 +79,6 @@ class LocalMaker:
             raise
 
     def _make(self, pair: Pair) -> Made:
-        networks = self.open_networks()
         started, seed = time.perf_counter(), self._state.entry(pair.key).seed
         data = read_unchanged(pair.photo)
         try:
@@ -97,7 +86,7 @@ class LocalMaker:
             spec = build_spec(self._catalogue, order if seed is None else replace(order, seed=seed))
             swap = local_swap(data, spec, files_of(order), self._settings, self._catalogue, self._marking)
             made = accepted_swap(
-                partial(swap, networks=networks),
+                partial(swap, networks=self._networks),
                 spec,
                 progress=lambda *_: self._check(),
                 cache=folder_cache(self._out / FOLDER / "kept"),
@@ -122,17 +111,6 @@ class LocalMaker:
             warnings=list(warnings_of(self._catalogue, order, spec, render)),
             **measurements(to_json(render.report)),
         )
-
-    def open_networks(self) -> Networks:
-        """Return the networks, which load once. Raises the errors of `service.worker.networks`."""
-        with self._loading:
-            if self._networks is None:
-                networks = self._load(self._settings)
-                # On a CPU, several threads call the cut-out networks at once, as in a worker.
-                on_device = networks.versions.get("segmenter_device", "cpu").split()[0] != "cpu"
-                self._lane = DeviceLane(segmenting=on_device)
-                self._networks = self._lane.networks(networks, self._check)
-            return self._networks
 
     def _check(self) -> None:
         """Raise Stopped if the batch was stopped."""

@@ -195,6 +195,7 @@ def _make_remotely(asked: Asked, concurrency: int, url: str | None, key: str | N
 def _make_locally(asked: Asked, concurrency: int | None) -> int:
     from service.batch.here import LocalMaker, at_once, wrong_here
     from service.catalogue.catalogue import load_catalogue
+    from service.worker.networks import open_networks
 
     if not asked.presets:
         raise click.UsageError("--presets is missing. `backdrop catalog` lists them.")
@@ -202,11 +203,14 @@ def _make_locally(asked: Asked, concurrency: int | None) -> int:
     catalogue = load_catalogue(settings.catalogue)
     allowed = {name: preset.background == "scene" for name, preset in catalogue.presets.items()}
     batch = asked.batch(allowed, partial(wrong_here, catalogue))
-    with LocalMaker(settings, asked.state, asked.out, concurrency=concurrency) as maker:
-        if batch.left:
-            maker.open_networks()  # now, so that a wrong setting ends the batch instead of failing each picture
-        run = partial(batch.run, maker.make, concurrency=concurrency)
-        return _run(asked, batch, run, "Unfinished pictures start again. Run the same command to resume.")
+
+    async def run(ended: Any) -> None:
+        # A wrong setting ends the batch here, instead of failing each picture.
+        networks = open_networks(settings)
+        with LocalMaker(settings, networks, asked.state, asked.out, concurrency=concurrency) as maker:
+            await batch.run(maker.make, ended, concurrency=concurrency)
+
+    return _run(asked, batch, run, "Unfinished pictures start again. Run the same command to resume.")
 
 
 def _run(asked: Asked, batch: "Batch", run: Callable[[Any], Any], if_stopped: str) -> int:
@@ -238,7 +242,8 @@ def _run(asked: Asked, batch: "Batch", run: Callable[[Any], Any], if_stopped: st
             await run(ended)
 
         try:
-            asyncio.run(until_stopped())
+            if batch.left:
+                asyncio.run(until_stopped())
         except (KeyboardInterrupt, asyncio.CancelledError):
             stopped = True
     batch.write()

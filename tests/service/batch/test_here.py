@@ -1,4 +1,4 @@
-"""A batch on this machine: it loads the networks once, and refuses impossible orders before that."""
+"""A batch on this machine, and the review of a batch."""
 
 import asyncio
 import json
@@ -8,7 +8,6 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.core.networks import Networks
 from service.batch.batch import Batch
 from service.batch.here import LocalMaker
 from service.batch.pairs import pair_up
@@ -21,31 +20,26 @@ from tests.support.storm.photos import bad
 from tests.support.storm.worker import lean_networks
 
 
+def local_maker(home: Path, state: State, out: Path, *, concurrency: int = 1) -> LocalMaker:
+    settings = Settings(home=home)
+    return LocalMaker(settings, lean_networks(settings), state, out, concurrency=concurrency)
+
+
 def unseen(*_: object) -> None:
     """Show nothing of a pair's outcome."""
 
 
-def test_a_local_batch_loads_the_networks_once_and_cuts_each_photo_out_once(tmp_path: Path) -> None:
+def test_a_local_batch_cuts_each_photo_out_once(tmp_path: Path) -> None:
     shoot = Shoot(tmp_path)
     for number in range(2):
         shoot.add(f"{number}.png", photo(number))
     shoot.add("nothing.png", bad()["no_subject"])
-    loaded = list[Settings]()
-
-    def load(settings: Settings) -> Networks:
-        loaded.append(settings)
-        return lean_networks(settings)
-
     groups = pair_up(find_photos(shoot.photos, but=shoot.out)[0], PRESETS, read_spec(shoot.spec))
-    with (
-        State(shoot.out) as state,
-        LocalMaker(Settings(home=tmp_path), state, shoot.out, concurrency=2, load=load) as maker,
-    ):
+    with State(shoot.out) as state, local_maker(tmp_path, state, shoot.out, concurrency=2) as maker:
         batch = Batch(groups, state, shoot.out)
         asyncio.run(batch.run(maker.make, unseen, concurrency=2))
         batch.write()
 
-        assert len(loaded) == 1
         assert batch.charged == (0, 0)
         assert Counter(one.cutout for one in batch.made) == {"computed": 2, "cached": 2}
         assert [one.code for one in batch.failed] == ["no_subject"] * 2
@@ -64,10 +58,7 @@ def test_a_picture_that_misses_its_limits_fails_alone_and_leaves_no_file(tmp_pat
     special = '[[photo]]\nname = "small*"\naccept = { set = "standard", enlargement = 0.01 }\n'
     shoot.spec.write_text(shoot.spec.read_text() + special)
     groups = pair_up(find_photos(shoot.photos, but=shoot.out)[0], PRESETS[:1], read_spec(shoot.spec))
-    with (
-        State(shoot.out) as state,
-        LocalMaker(Settings(home=tmp_path), state, shoot.out, concurrency=1, load=lean_networks) as maker,
-    ):
+    with State(shoot.out) as state, local_maker(tmp_path, state, shoot.out) as maker:
         batch = Batch(groups, state, shoot.out)
         asyncio.run(batch.run(maker.make, unseen, concurrency=1))
 
@@ -108,8 +99,7 @@ class Desk:
         return Batch(self.groups, self.state, self.shoot.out)
 
     def make(self, batch: Batch) -> None:
-        settings = Settings(home=self.shoot.out)
-        with LocalMaker(settings, self.state, self.shoot.out, concurrency=1, load=lean_networks) as maker:
+        with local_maker(self.shoot.out, self.state, self.shoot.out) as maker:
             asyncio.run(batch.run(maker.make, unseen, concurrency=1))
         batch.write()
 

@@ -130,10 +130,9 @@ def test_the_command_line_and_a_batch_warn_of_fields_without_effect(
 
     shoot.spec.write_text('scene = "white"\nmood = "calm"\nbackground_zoom = 2\nseed = 5\n')
     groups = pair_up(find_photos(shoot.photos, but=shoot.out)[0], ["open_graph"], read_spec(shoot.spec))
-    with (
-        State(shoot.out) as state,
-        LocalMaker(Settings(home=tmp_path), state, shoot.out, concurrency=1, load=lean_networks) as maker,
-    ):
+    settings = Settings(home=tmp_path)
+    maker = LocalMaker(settings, lean_networks(settings), state := State(shoot.out), shoot.out, concurrency=1)
+    with state, maker:
         batch = Batch(groups, state, shoot.out)
         asyncio.run(batch.run(maker.make, lambda *_: None, concurrency=1))
     assert {"seed_unused", "background_zoom_unused"} <= set(batch.made[0].warnings)
