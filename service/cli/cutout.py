@@ -11,7 +11,7 @@ from service.cli.remote import format_of, remote, remote_options
 from service.settings import load_remote
 
 if TYPE_CHECKING:
-    from backdrop_client import Backdrop
+    from backdrop_client import Box
 
 
 @click.command()
@@ -63,7 +63,16 @@ def cutout(
         format_of(preview, "png", "--preview")
     if load_remote(url=url, key=key).url:
         with remote(url, key) as backdrop:
-            _cut_out_remotely(backdrop, photo, output, preview, mask, subjects, place)
+            found = backdrop.cutout(source_key=backdrop.upload(photo), subject=place)
+            if mask is not None or subjects:
+                found = backdrop.mend(found, mask, keep=subjects or None)
+            backdrop.download_mask(found, output)
+            if preview is not None:
+                backdrop.download_mask(found, preview, preview=True)
+        click.echo(f"{found.public_id}  {found.cut_by}")
+        warned = [(one.code, [_corners(box) for box in one.boxes]) for one in found.warnings]
+        kept = [(one.id, _corners(one.box), one.share) for one in found.subjects if one.kept]
+        _tell(found.confidence, warned, kept)
         return
     if mask is not None or subjects:
         raise click.UsageError(
@@ -86,30 +95,8 @@ def _meant(given: tuple[str, ...]) -> tuple[tuple[int, ...], PhotoPlace | None]:
     return (), place_in_photo(click.get_current_context(), option, given[0])
 
 
-def _cut_out_remotely(
-    backdrop: "Backdrop",
-    photo: Path,
-    output: Path,
-    preview: Path | None,
-    mask: Path | None,
-    subjects: tuple[int, ...],
-    place: PhotoPlace | None,
-) -> None:
-    found = backdrop.cutout(source_key=backdrop.upload(photo), subject=place)
-    if mask is not None:
-        found = backdrop.mend(found, mask)
-    elif subjects:
-        found = backdrop.mend(found, keep=subjects)
-    backdrop.download_mask(found, output)
-    if preview is not None:
-        backdrop.download_mask(found, preview, preview=True)
-    click.echo(f"{found.public_id}  {found.cut_by}")
-
-    def corners(box: Any) -> tuple[int, ...]:
-        return box.left, box.top, box.left + box.width, box.top + box.height
-
-    warnings = [(one.code, [corners(box) for box in one.boxes]) for one in found.warnings]
-    _tell(found.confidence, warnings, [(one.id, corners(one.box), one.share) for one in found.subjects if one.kept])
+def _corners(box: "Box") -> tuple[int, ...]:
+    return box.left, box.top, box.left + box.width, box.top + box.height
 
 
 def _tell(confidence: float | None, warnings: list[tuple[str, Any]], subjects: list[tuple[int, Any, float]]) -> None:

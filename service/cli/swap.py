@@ -62,21 +62,10 @@ def swap(
         click.echo(f"warning: {caution.message} [{caution.code}]", err=True)
 
     if load_remote(url=url, key=key).url:
-        from service.batch.at_server import spec_of
-        from service.catalogue.specs import extra_sources, with_sources
-
         if keep is not None:
             raise click.UsageError("--keep is only for swaps on this machine. A server keeps each cut-out itself.")
         with remote(url, key) as backdrop:
-            order = replace(order, preset=preset_of(backdrop, order.preset, order.brand))
-            named = extra_sources(order).items()
-            order = with_sources(order, {path: _uploaded(backdrop, field, path) for field, path in named})
-            source_key = backdrop.upload(photo)
-            if mask is not None:
-                backdrop.mend(backdrop.cutout(source_key=source_key), mask)
-            for warning in backdrop.plan(spec_of(order), source_key=source_key, preview=order.preview).warnings:
-                warn(warning)  # before the swap is charged
-            render = swap_remotely(backdrop, source_key, output, order, show_progress=not quiet)
+            render = _swap_remotely(backdrop, photo, output, order, mask, warn, quiet=quiet)
         weight = render.bytes
     else:
         if order.brand is not None:
@@ -135,30 +124,32 @@ def preset_of(backdrop: "Backdrop", preset: str, brand: str | None, option: str 
     return found
 
 
-def swap_remotely(
-    backdrop: "Backdrop",
-    source_key: str,
-    output: Path,
-    order: SwapOrder,
-    *,
-    show_progress: bool,
+def _swap_remotely(
+    backdrop: "Backdrop", photo: Path, output: Path, order: SwapOrder, mask: Path | None, warn: Any, *, quiet: bool
 ) -> "Render":
-    """Swap an uploaded photo at a server. Write the picture to `output` and its report to `output`.json."""
+    """Swap a photo at a server. Write the picture to `output` and its report to `output`.json."""
     from rich.console import Console
     from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
     from service.batch.at_server import spec_of
+    from service.catalogue.specs import extra_sources, with_sources
 
+    order = replace(order, preset=preset_of(backdrop, order.preset, order.brand))
+    named = extra_sources(order).items()
+    spec = spec_of(with_sources(order, {path: _uploaded(backdrop, field, path) for field, path in named}))
+    source_key = backdrop.upload(photo)
+    if mask is not None:
+        backdrop.mend(backdrop.cutout(source_key=source_key), mask)
+    for warning in backdrop.plan(spec, source_key=source_key, preview=order.preview).warnings:
+        warn(warning)  # before the swap is charged
     columns = (TextColumn("{task.description:<18}"), BarColumn(), TimeElapsedColumn())
-    with Progress(*columns, console=Console(stderr=True), disable=not show_progress) as bar:
+    with Progress(*columns, console=Console(stderr=True), disable=quiet) as bar:
         task = bar.add_task("submit", total=1.0)
 
         def tell(now: "JobProgress") -> None:
-            bar.update(task, description=stage_of(now), completed=now.progress)
+            bar.update(task, description=_stage_of(now), completed=now.progress)
 
-        accepted = backdrop.swap(
-            spec_of(order), source_key=source_key, reference=order.reference, preview=order.preview
-        )
+        accepted = backdrop.swap(spec, source_key=source_key, reference=order.reference, preview=order.preview)
         render = backdrop.wait(accepted, on_progress=tell).expect_render()
         backdrop.download(render, output)
         bar.update(task, description="done", completed=1.0)
@@ -167,7 +158,7 @@ def swap_remotely(
     return render
 
 
-def stage_of(now: "JobProgress") -> str:
+def _stage_of(now: "JobProgress") -> str:
     """Return the state or stage of a job, in one to three words."""
     if now.status == "NOT_STARTED":
         return f"queued, {now.queue_position} before" if now.queue_position else "queued"
