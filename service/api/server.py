@@ -15,6 +15,7 @@ from types import FrameType
 from typing import Any
 
 import uvicorn
+from opentelemetry.trace import NoOpTracer, Tracer
 from prometheus_client import CollectorRegistry
 from ulid import ULID
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
@@ -28,7 +29,6 @@ from service.settings import Settings
 from service.supervisor.stopping import StopRequest
 from service.telemetry.http import HttpMetrics, Message, ObservedApp, Receive, Scope, Send
 from service.telemetry.metrics import JobMetrics
-from service.telemetry.tracing import Tracer
 
 logger = logging.getLogger(__name__)
 
@@ -214,7 +214,7 @@ class Server(uvicorn.Server):
         super().__init__(
             uvicorn.Config(
                 # Observes the whole app, so that requests without a route are counted too.
-                ObservedApp(PacedBodies(self.app), HttpMetrics(registry), tracer or Tracer()),
+                ObservedApp(PacedBodies(self.app), HttpMetrics(registry), tracer or NoOpTracer()),
                 http=Connection.limited(settings.peer_connections),
                 host=settings.host,
                 port=settings.port,

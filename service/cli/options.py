@@ -74,17 +74,6 @@ def catalogue_needed(settings: Settings) -> None:
         sys.exit(os.EX_CONFIG)
 
 
-def tracer_from(settings: Settings, process: str) -> Any:
-    """Return the tracer of a process. Exit as `schema_needed` does if tracing is configured but not installed."""
-    from service.telemetry.tracing import TracingMissing, open_tracer
-
-    try:
-        return open_tracer(settings, process)
-    except TracingMissing as error:
-        logger.error("%s", error)
-        sys.exit(os.EX_CONFIG)
-
-
 def _keep_private(context: click.Context, _: click.Parameter, home: Path | None) -> Path | None:
     """Make all files of the command readable only by their owner, because a home has photos, keys and clients in it.
 

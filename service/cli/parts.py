@@ -1,6 +1,5 @@
 """`backdrop api|worker|sweep` run one part as a process of its own. `backdrop probe` checks the health of a part."""
 
-import contextlib
 import logging
 import socket
 import sys
@@ -8,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from service.cli.options import catalogue_needed, home_option, queue_needed, schema_needed, settings_from, tracer_from
+from service.cli.options import catalogue_needed, home_option, queue_needed, schema_needed, settings_from
 
 logger = logging.getLogger(__name__)
 
@@ -29,19 +28,21 @@ def api(home: Path | None, port: int | None, host: str | None, fd: int | None) -
     from service.supervisor.processes import die_with_parent
     from service.telemetry.logs import configure_logs
     from service.telemetry.metrics import process_registry
+    from service.telemetry.tracing import tracing
 
     settings = queue_needed(settings_from(home=home, port=port, host=host))
     configure_logs(settings)
     catalogue_needed(settings)
     schema_needed(settings)
-    health, registry, tracer = ProcessHealth("api"), process_registry("api"), tracer_from(settings, "api")
-    server = Server(settings, health, registry, tracer)
+    health, registry = ProcessHealth("api"), process_registry("api")
     sockets = None
     if fd is not None:
         die_with_parent()
         sockets = [socket.socket(fileno=fd)]
-    with observed(settings, health, registry), contextlib.closing(tracer):
-        server.run(sockets=sockets)
+    with tracing(settings, "api") as tracer:
+        server = Server(settings, health, registry, tracer)
+        with observed(settings, health, registry):
+            server.run(sockets=sockets)
 
 
 @click.command()
@@ -86,6 +87,7 @@ def sweep(home: Path | None, child: bool) -> None:
     from service.supervisor.stopping import stop_on_signals
     from service.telemetry.logs import configure_logs
     from service.telemetry.metrics import JobMetrics, WebhookMetrics, process_registry
+    from service.telemetry.tracing import tracing
     from service.webhooks.delivery import delivering
 
     settings = queue_needed(settings_from(home=home))
@@ -95,7 +97,7 @@ def sweep(home: Path | None, child: bool) -> None:
     stopping = stop_on_signals()
     schema_needed(settings)
     health, heartbeat = ProcessHealth("sweep"), sweep_heartbeat(settings.queue_url)
-    registry, tracer = process_registry("sweep"), tracer_from(settings, "sweep")
+    registry = process_registry("sweep")
 
     def on_look() -> None:
         health.beat()
@@ -107,8 +109,8 @@ def sweep(home: Path | None, child: bool) -> None:
     expiring = {"every": settings.expire_every, "stopping": stopping, "may_act": may_act}
     threading.Thread(target=keep_expiring, args=[expirer], kwargs=expiring, daemon=True).start()
     with (
+        tracing(settings, "sweep") as tracer,
         observed(settings, health, registry),
-        contextlib.closing(tracer),
         delivering(settings, stopping, metrics=WebhookMetrics(registry), tracer=tracer, may_act=may_act),
     ):
         health.is_ready()

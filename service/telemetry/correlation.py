@@ -1,17 +1,16 @@
 """Correlation: the request, job and trace of the running code, for logs and metrics.
 
-Uses a context variable, which coroutines and the threads that they wait for inherit.
+Kept in OpenTelemetry's context, which coroutines and the threads that they wait for inherit.
 """
 
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
-from contextvars import ContextVar
 from dataclasses import dataclass, replace
 
-#: https://www.w3.org/TR/trace-context/#traceparent-header: version, trace, parent, flags. Only version 00 is accepted,
-#: because the column has no room for the additions of a later one.
-_TRACEPARENT = re.compile(r"00-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}")
+from opentelemetry.context import Context, attach, create_key, detach, get_value, set_value
+from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
+
 #: Ids that callers may give their requests. They fit into a header, a log line and a column, and need no quotes.
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._:/+=@-]{1,128}")
 
@@ -24,7 +23,7 @@ class Correlation:
     #: Whether the caller chose the request's id.
     callers_own: bool = False
     job_id: str | None = None
-    #: W3C trace context of the current span. Without tracing: the caller's.
+    #: W3C trace context of the current span. Without tracing: the caller's. An invalid one counts as none.
     traceparent: str | None = None
 
     @property
@@ -45,35 +44,26 @@ class Correlation:
         return {name: value for name, value in named.items() if value is not None}
 
 
-_NOTHING = Correlation()
-_current: ContextVar[Correlation] = ContextVar("correlation", default=_NOTHING)
+_KEY, _TRACES = create_key("correlation"), TraceContextTextMapPropagator()
 
 
 def current() -> Correlation:
     """Return the ids of the running code."""
-    return _current.get()
+    found, headers = get_value(_KEY), dict[str, str]()
+    _TRACES.inject(headers)
+    ids = found if isinstance(found, Correlation) else Correlation()
+    return replace(ids, traceparent=headers.get("traceparent"))
 
 
 @contextmanager
 def correlated(correlation: Correlation) -> Iterator[None]:
-    """Set these ids while the body runs."""
-    token = _current.set(correlation)
+    """Set these ids while the body runs, and make the trace context the parent of its spans."""
+    parent = _TRACES.extract({"traceparent": correlation.traceparent or ""}, Context())
+    token = attach(set_value(_KEY, correlation, parent))
     try:
         yield
     finally:
-        _current.reset(token)
-
-
-@contextmanager
-def within_span(traceparent: str) -> Iterator[None]:
-    """Set the span, and keep the other ids, while the body runs."""
-    with correlated(replace(current(), traceparent=traceparent)):
-        yield
-
-
-def valid_traceparent(text: str | None) -> str | None:
-    """Return a valid trace context unchanged, or None."""
-    return text if text is not None and _TRACEPARENT.fullmatch(text) else None
+        detach(token)
 
 
 def valid_request_id(text: str | None) -> str | None:

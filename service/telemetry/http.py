@@ -5,11 +5,12 @@ import time
 from collections.abc import Awaitable, Callable
 from typing import Any
 
+from opentelemetry.trace import Span, SpanKind, Tracer
 from prometheus_client import CollectorRegistry, Gauge, Histogram
 from ulid import ULID
 
-from service.telemetry.correlation import Correlation, correlated, current, valid_request_id, valid_traceparent
-from service.telemetry.tracing import Span, Tracer
+from service.telemetry.correlation import Correlation, correlated, current, valid_request_id
+from service.telemetry.tracing import mark_failed
 
 #: ASGI's scopes and events are mappings. Every framework has its own types for them.
 Scope = Any
@@ -61,21 +62,14 @@ class ObservedApp:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        with correlated(correlation_of(scope)):
-            if not self._tracer.on:
-                await self._answer(scope, receive, send, None)
-                return
-            attributes = {"http.request.method": scope["method"], "url.path": scope["path"]}
-            with self._tracer.span(scope["method"], "server", attributes) as span:
-                await self._answer(scope, receive, send, span)
+        about = {"http.request.method": scope["method"], "url.path": scope["path"]}
+        with (
+            correlated(correlation_of(scope)),
+            self._tracer.start_as_current_span(scope["method"], kind=SpanKind.SERVER, attributes=about) as span,
+        ):
+            await self._answer(scope, receive, send, span)
 
-    async def _answer(
-        self,
-        scope: Scope,
-        receive: Receive,
-        send: Send,
-        span: Span | None,
-    ) -> None:
+    async def _answer(self, scope: Scope, receive: Receive, send: Send, span: Span) -> None:
         started, status, streams = time.perf_counter(), 500, None
 
         async def noted(message: Message) -> None:
@@ -100,12 +94,10 @@ class ObservedApp:
                 method, f"{route} (wait)" if waits else route, status, seconds if streams is None else streams
             )
             self._log(scope, method, route, status, seconds)
-            if span is not None:
-                span.rename(f"{method} {route}" if route != _UNROUTED else method)
-                span.set("http.response.status_code", status)
-                span.set("http.route", route)
-                if status >= 500:
-                    span.fail(str(status))
+            span.update_name(f"{method} {route}" if route != _UNROUTED else method)
+            span.set_attributes({"http.response.status_code": status, "http.route": route})
+            if status >= 500:
+                mark_failed(span, str(status))
 
     @staticmethod
     def _log(scope: Scope, method: str, route: str, status: int, seconds: float) -> None:
@@ -132,7 +124,7 @@ def correlation_of(scope: Scope) -> Correlation:
         if name == b"x-request-id":
             asked = valid_request_id(value.decode("latin-1"))
         elif name == b"traceparent":
-            traceparent = valid_traceparent(value.decode("latin-1"))
+            traceparent = value.decode("latin-1")
     state = scope.setdefault("state", {})
     if "request_id" not in state:
         state["request_id"] = str(ULID())

@@ -3,8 +3,9 @@
 import time
 from dataclasses import dataclass, field
 
+from opentelemetry.trace import Tracer
+
 from service.telemetry.metrics import RunMetrics
-from service.telemetry.tracing import Tracer
 
 
 @dataclass
@@ -32,4 +33,5 @@ class StageTimer:
         self._running, took = None, time.perf_counter() - since
         self.seconds[stage] = round(self.seconds.get(stage, 0.0) + took, 4)
         self.metrics.stage(stage, took)
-        self.tracer.record(f"stage {stage}", started, started + took)
+        span = self.tracer.start_span(f"stage {stage}", start_time=int(1e9 * started))
+        span.end(int(1e9 * (started + took)))

@@ -3,7 +3,6 @@
 `backdrop worker` starts `python -m service.worker.main`, watches it, and starts it again if it dies.
 """
 
-import contextlib
 import logging
 import os
 import platform
@@ -15,6 +14,7 @@ from collections.abc import Callable
 from functools import partial
 
 import dramatiq
+from opentelemetry.trace import Tracer
 from prometheus_client import CollectorRegistry
 from ulid import ULID
 
@@ -46,7 +46,7 @@ from service.supervisor.stopping import StopRequest, stop_on_signals
 from service.telemetry.faults import explained
 from service.telemetry.logs import configure_logs
 from service.telemetry.metrics import DeviceCollector, JobMetrics, RunMetrics, process_registry
-from service.telemetry.tracing import Tracer, TracingMissing, open_tracer
+from service.telemetry.tracing import tracing
 from service.worker.attempt import Isolation, LeaseRenewal, Watchdog
 from service.worker.drain import Drain
 from service.worker.networks import open_for_jobs
@@ -195,12 +195,7 @@ def serve(settings: Settings, load: Callable[[Settings], Networks] = open_for_jo
         logger.error("%s", error)
         return CANNOT_START
     registry = process_registry("worker")
-    try:
-        tracer = open_tracer(settings, "worker")
-    except TracingMissing as error:
-        logger.error("%s", error)
-        return CANNOT_START
-    with observed(settings, health, registry), contextlib.closing(tracer):
+    with tracing(settings, "worker") as tracer, observed(settings, health, registry):
         return _serve(settings, load, stopping, health, registry, tracer)
 
 

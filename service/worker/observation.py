@@ -7,12 +7,14 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
+from opentelemetry.trace import NoOpTracer, SpanKind, Tracer
+
 from service.jobs.queue import QUEUES
 from service.jobs.records import Claim, Kind, LeaseLost, NewCutout, NewRender
 from service.telemetry.correlation import Correlation, correlated
 from service.telemetry.metrics import RunMetrics
 from service.telemetry.stages import StageTimer
-from service.telemetry.tracing import Tracer
+from service.telemetry.tracing import mark_failed
 
 logger = logging.getLogger("service.job")
 
@@ -48,7 +50,7 @@ class RunObserver:
     """Observes the attempts of one worker. Thread-safe."""
 
     metrics: RunMetrics = field(default_factory=RunMetrics)
-    tracer: Tracer = field(default_factory=Tracer)
+    tracer: Tracer = field(default_factory=NoOpTracer)
     #: The worker's name, "host:pid", in the log lines and rows of its jobs.
     worker: str = ""
 
@@ -58,7 +60,7 @@ class RunObserver:
         request_id = claim.caller_request_id or claim.request_id
         with correlated(Correlation(request_id, job_id=claim.job_id, traceparent=claim.traceparent)):
             queue = QUEUES[Kind(claim.kind)]
-            attributes = {
+            attributes: dict[str, str | int] = {
                 "messaging.system": "redis",
                 "messaging.operation.name": "process",
                 "messaging.operation.type": "process",
@@ -67,11 +69,13 @@ class RunObserver:
                 "backdrop.job.attempt": claim.attempt,
                 "backdrop.job.operation": claim.operation.value,
             }
-            with self.tracer.span(f"process {queue}", "consumer", attributes) as span:
+            with self.tracer.start_as_current_span(
+                f"process {queue}", kind=SpanKind.CONSUMER, attributes=attributes
+            ) as span:
                 observed, started = Observed(StageTimer(self.metrics, self.tracer, claim.stages)), time.perf_counter()
                 if claim.waited is not None:
                     self.metrics.waited(claim.kind, claim.waited)
-                    span.set("backdrop.job.wait", claim.waited)
+                    span.set_attribute("backdrop.job.wait", claim.waited)
                 self.metrics.in_flight.inc()
                 try:
                     yield observed
@@ -84,7 +88,7 @@ class RunObserver:
                     self.metrics.attempt(claim.kind, observed.outcome, seconds)
                     self.metrics.painted(observed.paintings)
                     if observed.error is not None:
-                        span.fail(observed.error)
+                        mark_failed(span, observed.error)
                     self._log(claim, observed, seconds)
 
     def _log(self, claim: Claim, observed: Observed, seconds: float) -> None:

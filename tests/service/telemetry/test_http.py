@@ -7,12 +7,12 @@ from typing import Any
 import httpx
 import pytest
 import sqlalchemy as sa
+from opentelemetry.trace import NoOpTracer
 from prometheus_client import CollectorRegistry
 from ulid import ULID
 
 from service.database.tables import jobs
 from service.telemetry.http import HttpMetrics, ObservedApp
-from service.telemetry.tracing import Tracer
 from tests.support.caller import SWAP, Caller
 
 TRACEPARENT = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
@@ -23,7 +23,7 @@ class Observed:
 
     def __init__(self, caller: Caller) -> None:
         self.registry = CollectorRegistry()
-        self.app = ObservedApp(caller.http.app, HttpMetrics(self.registry), Tracer())
+        self.app = ObservedApp(caller.http.app, HttpMetrics(self.registry), NoOpTracer())
         self.headers = caller.headers
 
     def ask(self, method: str, path: str, headers: dict[str, str] | None = None, **given: Any) -> httpx.Response:

@@ -1,6 +1,7 @@
 """An observed job, from its request to its webhook: one trace, one line at its end, and its metrics."""
 
 import asyncio
+import contextlib
 import json
 import logging
 import re
@@ -18,11 +19,11 @@ from pipeline.core.networks import Networks
 from service.database.tables import jobs
 from service.jobs.transitions import Jobs
 from service.settings import Settings
-from service.telemetry.correlation import Correlation, correlated
+from service.telemetry.correlation import Correlation, correlated, current
 from service.telemetry.http import HttpMetrics, ObservedApp
 from service.telemetry.logs import configure_logs
 from service.telemetry.metrics import JobMetrics, RunMetrics, WebhookMetrics
-from service.telemetry.tracing import TracingMissing, open_tracer
+from service.telemetry.tracing import tracing
 from service.webhooks.endpoints import Webhooks
 from service.worker.observation import RunObserver
 from tests.support.caller import SWAP, Caller
@@ -49,9 +50,10 @@ def observed_worker(engine: sa.Engine, home: Path, registry: CollectorRegistry, 
 def test_one_trace_leads_from_a_callers_request_to_each_stage_and_to_the_webhook(
     caller: Caller, tmp_path: Path
 ) -> None:
-    with collecting() as collector, receiving() as receiver:
+    with collecting() as collector, receiving() as receiver, contextlib.ExitStack() as stack:
         settings = caller.settings.model_copy(update={"otlp_endpoint": collector.url})
-        tracers = {process: open_tracer(settings, process) for process in ("api", "worker", "sweep")}
+        processes = ("api", "worker", "sweep")
+        tracers = {process: stack.enter_context(tracing(settings, process)) for process in processes}
         Webhooks(caller.engine, allow_private=True).register(caller.client.name, receiver.url)
         body = caller.body(source_image_s3_key=caller.upload(BOTTLE), output_preset="open_graph", **ON_WHITE)
         app = ObservedApp(caller.http.app, HttpMetrics(), tracers["api"])
@@ -65,8 +67,7 @@ def test_one_trace_leads_from_a_callers_request_to_each_stage_and_to_the_webhook
         worker.runner.run(job_id)
         loop = Messenger(caller.engine).loop(metrics=WebhookMetrics(), tracer=tracers["sweep"])
         run(loop, lambda: receiver.received)
-        for tracer in tracers.values():
-            tracer.close()
+        stack.close()
 
     request, attempt = collector.named(f"POST {SWAP}"), collector.named("process swaps")
     assert {span.trace_id for span in collector.spans} == {CALLERS[3:35]}
@@ -150,17 +151,31 @@ def test_a_json_line_has_the_ids_of_its_subject(capsys: pytest.CaptureFixture[st
 
 
 def test_no_trace_is_made_until_an_endpoint_is_set() -> None:
-    tracer = open_tracer(Settings(), "api")
-
-    assert not tracer.on
-    with tracer.span("nothing") as span:
-        span.fail("nothing")
+    with tracing(Settings(), "api") as tracer, tracer.start_as_current_span("nothing") as span:
+        assert not span.is_recording()
+        assert current() == Correlation()
 
 
-def test_an_endpoint_without_the_library_is_refused_in_a_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_an_endpoint_a_callers_trace_goes_on() -> None:
+    callers = Correlation(traceparent=CALLERS)
+    with tracing(Settings(), "api") as tracer, correlated(callers), tracer.start_as_current_span("nothing"):
+        assert current() == callers
+
+
+@pytest.mark.parametrize("bad", ["", "no trace", CALLERS.upper(), f"00-{'0' * 32}{CALLERS[35:]}", CALLERS + "-more"])
+def test_an_invalid_trace_counts_as_none(bad: str) -> None:
+    with correlated(Correlation("asked", traceparent=bad)):
+        assert current() == Correlation("asked")
+
+
+def test_an_endpoint_without_the_library_is_refused_in_a_sentence(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
     import sys
 
     monkeypatch.setitem(sys.modules, "opentelemetry.exporter.otlp.proto.http.trace_exporter", None)
 
-    with pytest.raises(TracingMissing, match=r"backdrop\[tracing\]"):
-        open_tracer(Settings(otlp_endpoint="http://127.0.0.1:9"), "api")
+    with pytest.raises(SystemExit) as ended, tracing(Settings(otlp_endpoint="http://127.0.0.1:9"), "api"):
+        pass
+    assert ended.value.code == 78
+    assert "Install backdrop[tracing]" in caplog.text
