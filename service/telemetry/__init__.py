@@ -1,1 +1,1 @@
-"""Observability of a process: its metrics port, metrics, logs and traces."""
+"""Observability of a process: metrics, logs and traces."""
