@@ -6,7 +6,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from service.database.engine import reader
-from service.diagnostics.audit_rules import Bounds, broken, counts, rules
+from service.diagnostics.audit_rules import Bounds, Rules, counts
 
 
 @dataclass(frozen=True)
@@ -37,12 +37,10 @@ def audit(engine: sa.Engine, bounds: Bounds) -> Audit:
         # A transaction of SQLite reads one snapshot. By default, PostgreSQL uses one for each query.
         engine = engine.execution_options(isolation_level="REPEATABLE READ")
     with engine.begin() as connection:
-        # One query for all rules, because usually none is broken. Each broken rule takes another query.
-        found = set(connection.execute(broken(bounds)).scalars())
+        rules = Rules(connection, bounds)
         findings = [
             Finding(rule, {name: value for name, value in row.items() if value is not None})
-            for rule, query in rules(bounds)
-            if rule in found
-            for row in connection.execute(query).mappings()
+            for rule in rules.broken()
+            for row in rules.violations(rule)
         ]
         return Audit(findings, dict(connection.execute(counts()).mappings().one()))

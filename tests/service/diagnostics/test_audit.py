@@ -11,7 +11,7 @@ from service.database.clock import db_now
 from service.database.encryption import SecretCipher, new_encryption_key
 from service.database.tables import cutouts, deliveries, jobs, ledger, metadata, renders, stored_objects
 from service.diagnostics.audit import audit
-from service.diagnostics.audit_rules import Bounds, rules
+from service.diagnostics.audit_rules import Bounds, Rules, queries
 from service.settings import Settings
 from service.webhooks.endpoints import Webhooks
 from tests.service.diagnostics.broken_rules import BREAKS, DELIVER
@@ -76,7 +76,7 @@ def books(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
 
 
 def found(connection: sa.Connection, bounds: Bounds = BOUNDS) -> list[str]:
-    return [rule for rule, query in rules(bounds) if connection.execute(query).first()]
+    return Rules(connection, bounds).broken()
 
 
 @pytest.mark.parametrize(
@@ -85,13 +85,14 @@ def found(connection: sa.Connection, bounds: Bounds = BOUNDS) -> list[str]:
 )
 def test_a_broken_rule_is_named_with_its_ids(books: Books, rule: str, statement: str, named: str) -> None:
     with books.broken(statement) as connection:
-        findings = connection.execute(dict(rules(BOUNDS))[rule]).mappings().all()
-
+        rules = Rules(connection, BOUNDS)
+        broken, findings = rules.broken(), rules.violations(rule)
+    assert rule in broken
     assert books.ids[named] in [value for finding in findings for value in finding.values()], findings
 
 
 def test_every_rule_is_broken_by_a_test() -> None:
-    assert {rule for rule, *_ in BREAKS} == {rule for rule, _ in rules(BOUNDS)}
+    assert {rule for rule, *_ in BREAKS} == set(queries()[1])
 
 
 def test_an_old_success_may_lack_its_render_where_renders_expire(books: Books) -> None:
