@@ -25,8 +25,7 @@ def new_key() -> None:
 @on_database
 def check(as_json: bool, opened: Opened) -> None:
     """Count the secrets by how they are stored. Status 1 if any is plain, unreadable, or encrypted by an older key."""
-    from service.database.encryption import open_cipher
-    from service.database.reencryption import SecretState, secret_states
+    from service.database.encryption import SecretState, open_cipher, secret_states
 
     states = secret_states(opened.engine, open_cipher(opened.settings))
     wrong = sum(count.total() - count[SecretState.CURRENT] for count in states.values())
@@ -46,7 +45,7 @@ def check(as_json: bool, opened: Opened) -> None:
 def reencrypt(to_plain: bool, opened: Opened) -> None:
     """Encrypt every secret with the first key. Includes plain ones and those of older keys. The service may run."""
     from service.database.encryption import SecretCipher, open_cipher
-    from service.database.reencryption import reencrypt as store_anew
+    from service.database.encryption import reencrypt as store_anew
 
     cipher = open_cipher(opened.settings)
     if not cipher.encrypts:

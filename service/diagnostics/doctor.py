@@ -11,9 +11,8 @@ from rich.markup import escape
 
 from service.accounts.clients import Accounts
 from service.catalogue.catalogue import CLIENTS, load_catalogue
-from service.database.encryption import open_cipher
+from service.database.encryption import SecretState, open_cipher, secret_states
 from service.database.engine import create_engine
-from service.database.reencryption import SecretState, secret_states
 from service.database.schema import open_database, schema
 from service.health.installation import State, open_installation
 from service.health.parts import try_write

@@ -5,10 +5,9 @@ from dataclasses import dataclass
 
 import sqlalchemy as sa
 
-from service.database.encryption import open_cipher
+from service.database.encryption import SecretState, open_cipher, secret_states
 from service.database.engine import reader
 from service.database.quarantine import Quarantine
-from service.database.reencryption import SecretState, secret_states
 from service.database.tables import UNFINISHED, deliveries, jobs, renders, request_logs
 from service.settings import Settings
 from service.storage.buckets import open_buckets

@@ -12,10 +12,9 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from service.database.encryption import open_cipher
+from service.database.encryption import open_cipher, reencrypt
 from service.database.engine import create_engine
 from service.database.quarantine import Quarantine
-from service.database.reencryption import reencrypt
 from service.database.schema import migrate
 from service.jobs.queue import QueueUnavailable
 from service.jobs.worker_registry import WorkerRegistry

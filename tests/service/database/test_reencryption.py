@@ -9,8 +9,14 @@ from pathlib import Path
 import sqlalchemy as sa
 
 from service.accounts.clients import Accounts
-from service.database.encryption import SECRET_COLUMNS, SecretCipher, new_encryption_key
-from service.database.reencryption import SecretState, reencrypt, secret_states
+from service.database.encryption import (
+    SECRET_COLUMNS,
+    SecretCipher,
+    SecretState,
+    new_encryption_key,
+    reencrypt,
+    secret_states,
+)
 from service.database.tables import metadata, webhooks
 from service.webhooks.endpoints import Webhooks
 from service.webhooks.outbox import Outbox

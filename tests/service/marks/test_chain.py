@@ -13,9 +13,8 @@ import sqlalchemy as sa
 from cryptography import x509
 from prometheus_client import CollectorRegistry
 
-from service.database.encryption import new_encryption_key, open_cipher
+from service.database.encryption import new_encryption_key, open_cipher, reencrypt
 from service.database.engine import create_engine
-from service.database.reencryption import reencrypt
 from service.database.tables import signing_chain
 from service.diagnostics.doctor import examine
 from service.health.installation import open_installation
