@@ -76,7 +76,7 @@ def sweep(home: Path | None, child: bool) -> None:
     from dataclasses import replace
 
     from service.database.engine import create_engine
-    from service.database.quarantine import open_quarantine
+    from service.database.quarantine import Quarantine
     from service.health.observed import observed
     from service.health.process import ProcessHealth
     from service.jobs.sweep import build_sweeper, keep_sweeping
@@ -104,7 +104,7 @@ def sweep(home: Path | None, child: bool) -> None:
         heartbeat.beat()
 
     # In its own thread, so that a store that hangs does not delay the queue. Killing it halfway loses nothing.
-    may_act = open_quarantine(settings, marks=True).may_act
+    may_act = Quarantine(create_engine(settings.sqlalchemy_url), settings, marks=True).may_act
     expirer = replace(build_expirer(settings), erase=Erasure(create_engine(settings.sqlalchemy_url), settings).finish)
     expiring = {"every": settings.expire_every, "stopping": stopping, "may_act": may_act}
     threading.Thread(target=keep_expiring, args=[expirer], kwargs=expiring, daemon=True).start()

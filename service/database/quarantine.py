@@ -5,27 +5,8 @@ compares it with the fingerprint that it finds. If they differ, the database is 
 sends no webhook, deletes nothing and accepts no change. `backdrop ops release` makes the copy an installation of its
 own.
 
-The fingerprint has only parts that differ in a copy and survive a change of address:
-
-| part | content | a copy that it detects |
-|---|---|---|
-| `server` | PostgreSQL's system identifier, made by initdb | a dump restored on another server |
-| `database` | the database's OID | a dump restored next to the original, or in its place |
-| `file` | the inode of SQLite's file | a copied home or file |
-| `sources`, `renders` | the names of the S3 buckets | a snapshot with its own buckets |
-
-These changes cause no alarm:
-
-- another host, port, password or pooler
-- failover to a standby
-- a renamed database or home
-- another endpoint or other keys of the store
-
-These changes cause a false alarm, which one command ends: pg_upgrade, logical replication to another server, a home on
-another disk, other bucket names.
-
-The quarantine does not detect a physical copy (snapshot, point-in-time recovery) with the original's bucket names, or a
-dump without a fingerprint. Use `hold` for these.
+The fingerprint has only parts that differ in a copy and survive a change of address. docs/guides/operators/back-up.md
+lists what changes them, the false alarms, and the copies that only `hold` protects.
 
 Parts that only one side has are not compared, because a command may have no bucket settings.
 """
@@ -39,7 +20,7 @@ from pathlib import Path
 import sqlalchemy as sa
 
 from service.database.clock import db_now
-from service.database.engine import create_engine, insert, reader
+from service.database.engine import insert, reader
 from service.database.tables import installation
 from service.settings import Settings
 
@@ -139,11 +120,6 @@ class Quarantine:
             anew = {name: row[name] for name in again or row}
             new = insert(connection, installation).values(row)
             connection.execute(new.on_conflict_do_update(index_elements=["one"], set_=anew))
-
-
-def open_quarantine(settings: Settings, *, marks: bool = False) -> Quarantine:
-    """Return the quarantine of the settings' installation, with its own engine. Does not connect yet."""
-    return Quarantine(create_engine(settings.sqlalchemy_url), settings, marks=marks)
 
 
 def _differences(marked: Mapping[str, str], seen: Mapping[str, str]) -> list[str]:
