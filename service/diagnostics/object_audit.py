@@ -10,11 +10,10 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from service.database.clock import db_now
+from service.database.clock import ago
 from service.database.engine import reader
-from service.database.tables import jobs, renders, stored_objects
+from service.database.tables import UNFINISHED, jobs, renders, stored_objects
 from service.diagnostics.audit import Audit, Finding
-from service.jobs.records import JobStatus
 from service.storage.mask_registry import NAMED
 from service.storage.objects import Bucket, ObjectNotFound, ObjectTooLarge
 from service.storage.registry import CACHED
@@ -45,8 +44,7 @@ def audit_objects(engine: sa.Engine, store: Bucket, *, leftovers_kept: float = 0
         checked += row["bytes"]
         if (wrong := _wrong(store, row)) and _is_kept(engine, row["public_id"]):
             findings.append(wrong)
-    left = set(_leftovers(engine, sorted(unnamed), leftovers_kept))
-    unknown = set(_unknown(engine, sorted(kept)))
+    left, unknown = _leftovers(engine, unnamed, leftovers_kept), _unknown(engine, kept)
     if left or unknown:
         there = _keys(store)
         left, unknown = left & there, unknown & there
@@ -97,31 +95,20 @@ def _is_kept(engine: sa.Engine, public_id: str) -> bool:
         return connection.execute(query).first() is not None
 
 
-def _leftovers(engine: sa.Engine, keys: list[str], left: float) -> Iterator[str]:
-    """Yield the keys that no row names, and whose job is unknown or ended more than `left` seconds ago.
+def _leftovers(engine: sa.Engine, keys: set[str], left: float) -> set[str]:
+    """Return the keys that no row names, and whose job is unknown or ended more than `left` seconds ago.
 
     Leaves out objects that are marked as expired or deleted, because they are deleted soon.
     """
-    for start in range(0, len(keys), _PAGE):
-        page = keys[start : start + _PAGE]
-        jobs_of = {key: match[1] for key in page if (match := _OF_JOB.fullmatch(key))}
-        running = sa.select(jobs.c.id).where(
-            jobs.c.id.in_(jobs_of.values()),
-            sa.or_(
-                jobs.c.status.in_([JobStatus.NOT_STARTED, JobStatus.IN_PROGRESS]),
-                jobs.c.finished_at > db_now(-left),
-            ),
-        )
-        with engine.begin() as connection:
-            excused = set(connection.execute(running).scalars())
-            kept = sa.select(renders.c.key).where(renders.c.key.in_(page), renders.c.deleted_at.is_(None))
-            going = sa.select(stored_objects.c.key).where(
-                stored_objects.c.bucket == "renders",
-                stored_objects.c.key.in_(page),
-                stored_objects.c.doomed_at.is_not(None),
-            )
-            named = set(connection.execute(sa.union_all(kept, going)).scalars())
-        yield from (key for key in page if key not in named and jobs_of.get(key) not in excused)
+    running = sa.select(jobs.c.id).where(sa.or_(UNFINISHED, jobs.c.finished_at > ago(left)))
+    kept = sa.select(renders.c.key).where(renders.c.deleted_at.is_(None))
+    going = sa.select(stored_objects.c.key).where(
+        stored_objects.c.bucket == "renders", stored_objects.c.doomed_at.is_not(None)
+    )
+    with engine.begin() as connection:
+        excused = set(connection.execute(running).scalars())
+        left_over = keys.difference(connection.execute(sa.union_all(kept, going)).scalars())
+    return {key for key in left_over if (match := _OF_JOB.fullmatch(key)) is None or match[1] not in excused}
 
 
 def _missing(engine: sa.Engine, store: Bucket, listed: set[str]) -> set[str]:
@@ -136,13 +123,8 @@ def _missing(engine: sa.Engine, store: Bucket, listed: set[str]) -> set[str]:
     return (missing & names()) - _keys(store) if missing else missing
 
 
-def _unknown(engine: sa.Engine, keys: list[str]) -> Iterator[str]:
-    """Yield the keys of kept objects without a row."""
-    for start in range(0, len(keys), _PAGE):
-        page = keys[start : start + _PAGE]
-        query = sa.select(stored_objects.c.key).where(
-            stored_objects.c.bucket.in_(_ACCOUNTED), stored_objects.c.key.in_(page)
-        )
-        with engine.begin() as connection:
-            known = set(connection.execute(query).scalars())
-        yield from (key for key in page if key not in known)
+def _unknown(engine: sa.Engine, keys: set[str]) -> set[str]:
+    """Return the keys of kept objects without a row."""
+    query = sa.select(stored_objects.c.key).where(stored_objects.c.bucket.in_(_ACCOUNTED))
+    with engine.begin() as connection:
+        return keys.difference(connection.execute(query).scalars())
