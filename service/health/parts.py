@@ -1,12 +1,15 @@
-"""Checks of parts that may hang or refuse: limited in time, and with a write now and then."""
+"""Checks of parts that may hang or refuse: limited in time, with a write now and then, and a breaker for the store."""
 
+import logging
 import threading
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from typing import Any
 
-from service.storage.objects import Bucket
+from service.storage.objects import Bucket, ObjectError
+
+logger = logging.getLogger(__name__)
 
 #: Seconds that a check waits for a part that no request needs. A load balancer's probe waits only a little longer.
 _QUICK = 1.5
@@ -41,6 +44,37 @@ class StoreCheck:
         if writes:
             self._write_due = self._clock() + _WRITE_EVERY
         return {}
+
+
+class StoreBreaker:
+    """Opens if a small test write fails after an attempt met an unavailable store. Closes once a write succeeds.
+
+    Without it, an unavailable store would use up the attempts of each waiting job, and the device's time. Thread-safe.
+    """
+
+    def __init__(self, bucket: Bucket, *, every: float = 5.0) -> None:
+        """`every`: seconds between two test writes while a thread waits."""
+        self._bucket, self._every = bucket, every
+        self.is_open = False
+
+    def opens(self) -> bool:
+        """Try a write. If it fails, open the breaker and return True. Otherwise close it."""
+        try:
+            try_write(self._bucket)
+        except ObjectError as error:
+            if not self.is_open:
+                logger.error("the store accepts no writes, so the worker takes no job until it does: %s", error)
+            self.is_open = True
+        else:
+            if self.is_open:
+                logger.info("the store accepts writes again, so the worker takes jobs")
+            self.is_open = False
+        return self.is_open
+
+    def wait(self, stopping: threading.Event) -> None:
+        """Return once the breaker is closed or the worker stops."""
+        while self.is_open and not stopping.is_set() and self.opens():
+            stopping.wait(self._every)
 
 
 class Patient:

@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from service.database.engine import DATABASE_AWAY
 from service.jobs.records import Claim, LeaseLost
 from service.jobs.transitions import Jobs
-from service.telemetry.stages import StageTimer
+from service.worker.observation import StageTimer
 
 logger = logging.getLogger(__name__)
 

@@ -26,8 +26,8 @@ from service.cutouts.masks import MendedMasks
 from service.database.engine import create_engine
 from service.database.quarantine import Quarantine
 from service.database.schema import SchemaOutdated, require_schema
-from service.health.breaker import StoreBreaker
 from service.health.observed import observed
+from service.health.parts import StoreBreaker
 from service.health.process import ProcessHealth
 from service.jobs.queue import QUEUES, build_broker, worker_client
 from service.jobs.records import Kind

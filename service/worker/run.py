@@ -32,7 +32,7 @@ from service.catalogue.catalogue import Catalogue
 from service.catalogue.specs import resolve_spec, stored_extra_sources, subject_of
 from service.cutouts.masks import MendedMasks
 from service.database.engine import DATABASE_AWAY
-from service.health.breaker import StoreBreaker
+from service.health.parts import StoreBreaker
 from service.jobs.records import Claim, Failure, Kind, LeaseLost, NewCutout, NewRender, Operation
 from service.jobs.transitions import Jobs
 from service.marks.c2pa import Marking

@@ -21,7 +21,7 @@ from service.database.clock import db_now
 from service.database.tables import stored_objects
 from service.diagnostics.audit import Finding
 from service.diagnostics.object_audit import audit_objects
-from service.health.breaker import StoreBreaker
+from service.health.parts import StoreBreaker
 from service.jobs.intake import Accepted
 from service.jobs.records import Kind
 from service.jobs.transitions import Jobs

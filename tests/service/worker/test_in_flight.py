@@ -13,7 +13,7 @@ from pydantic import ValidationError
 
 from pipeline.core.networks import Networks
 from service.database.tables import renders
-from service.health.breaker import StoreBreaker
+from service.health.parts import StoreBreaker
 from service.jobs.intake import Accepted
 from service.jobs.records import Kind
 from service.settings import Settings

@@ -25,7 +25,7 @@ from service.catalogue.specs import stored_spec
 from service.database.tables import jobs, stored_objects
 from service.diagnostics.audit import audit
 from service.diagnostics.audit_rules import Bounds
-from service.health.breaker import StoreBreaker
+from service.health.parts import StoreBreaker
 from service.jobs.records import Claim, JobStatus, Kind
 from service.jobs.transitions import Jobs
 from service.jobs.turns import BEHIND
