@@ -8,9 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.background.best_of import fell_back
+from pipeline.background.callers_picture import OwnPicture, guided
 from pipeline.background.earlier import EarlierRender
-from pipeline.background.own import OwnPicture, guided
-from pipeline.background.plain import colour_of
+from pipeline.background.plain_ground import colour_of
 from pipeline.background.shared import SharedBackgrounds
 from pipeline.background.source import Background, light_for, make_background
 from pipeline.colour.palette import ALL_STAGES, PaletteControl

@@ -9,9 +9,9 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from pipeline.background.best_of import search
+from pipeline.background.callers_picture import OwnPicture, guided
 from pipeline.background.context import NO_EFFECTS
 from pipeline.background.free import FreeContext
-from pipeline.background.own import OwnPicture, guided
 from pipeline.background.pinned import Pinned, pinned
 from pipeline.compositing.effects import ProductEffects
 from pipeline.compositing.place import lay

@@ -8,13 +8,13 @@ import numpy as np
 
 from pipeline.background.assigned import assigned
 from pipeline.background.best_of import Selection, search
+from pipeline.background.callers_picture import ELEVATION, SOFTNESS, OwnPicture
 from pipeline.background.canvas import BUSY, MAX_ENLARGED, Window, busy, on_canvas
 from pipeline.background.earlier import EarlierRender
 from pipeline.background.free import FreeContext
 from pipeline.background.growth import Growth
-from pipeline.background.own import ELEVATION, SOFTNESS, OwnPicture
 from pipeline.background.pinned import MIN_MIRRORED, MIN_SHADOW, pinned
-from pipeline.background.plain import Shade, colour_of, plain_shadow, shadow_report
+from pipeline.background.plain_ground import Shade, colour_of, plain_shadow, shadow_report
 from pipeline.background.shared import SharedBackgrounds, key_of
 from pipeline.colour.palette import PaletteControl
 from pipeline.colour.photo_light import PhotoLight, photo_light
