@@ -46,7 +46,7 @@ Lab = NDArray[np.float32]
 class Match:
     """The match of a small picture with the asked colours."""
 
-    #: CIEDE2000 of each asked colour to the nearest dominant colour.
+    #: CIEDE2000 of each asked colour to the nearest dominant colour; empty where the product leaves no background.
     deltas: tuple[float, ...]
     #: K×3 Lab: all dominant colours, largest first.
     centres: Lab
@@ -67,18 +67,15 @@ class Match:
     @property
     def score(self) -> float:
         """The lower the better: the mean plus half the worst, so that no colour is sacrificed for the others."""
-        return self.mean + 0.5 * self.worst
+        return self.mean + 0.5 * self.worst if self.deltas else 0.0
 
 
-def measure(picture: Rgb, alpha: Alpha, asked: Lab) -> Match | None:
-    """Compare a small H×W×3 sRGB picture outside its H×W alpha with asked×3 Lab colours, as the report does.
-
-    None where the product leaves no background.
-    """
+def measure(picture: Rgb, alpha: Alpha, asked: Lab) -> Match:
+    """Compare a small H×W×3 sRGB picture outside its H×W alpha with asked×3 Lab colours, as the report does."""
     lab = _lab_of(picture, alpha)
     centres, _ = dominant_colours(lab)
     if len(centres) == 0:
-        return None
+        return Match((), centres, 1.0)
     apart = delta_e00(asked[:, None], centres[None]).min(axis=1)
     shown = min(float(_nearness(lab, colour).mean()) for colour in asked)
     return Match(tuple(float(least) for least in apart), centres, shown)

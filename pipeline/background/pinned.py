@@ -7,28 +7,24 @@ place. Then the product is placed there. Only its shadow and its mirror image ch
 import json
 import zlib
 from collections.abc import Callable
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, replace
 from hashlib import sha256
 from io import BytesIO
-from typing import Literal
 
 import numpy as np
 
-from pipeline.background.best_of import search
-from pipeline.background.context import NO_EFFECTS
+from pipeline.background.best_of import Selection, search
+from pipeline.background.scene_context import SceneContext
 from pipeline.colour.palette import PaletteControl
-from pipeline.compositing.effects import ProductEffects
+from pipeline.compositing.effects import Overlay
 from pipeline.core.networks import Networks, painting
 from pipeline.core.order import Dressing, Frame
 from pipeline.core.spec import Spec
 from pipeline.core.types import Rgb
 from pipeline.cutout.cache import Cache
 from pipeline.cutout.camera_pose import CameraPose
-from pipeline.geometry.ray import Field
 from pipeline.placement.fit import place_of
 from pipeline.report import TriedBackground, to_json
-from pipeline.scene.composition import compose
-from pipeline.scene.layout import Layout
 
 #: The camera looks down at the mean angle of product photos. The surface reaches as far behind the foot as the base of
 #: a box seen over its corner. This suits level photos, and products photographed from above do not float.
@@ -41,44 +37,13 @@ MIN_MIRRORED = 0.004
 LEVELS = 4095
 
 
-@dataclass(frozen=True)
-class Pinned:
-    """A background that does not depend on the product."""
-
-    layout: Layout
-    #: H×W×3 sRGB in [0, 1].
-    background: Rgb
-    #: The seed of the background, and all tried backgrounds, as in `pipeline.background.best_of.Selection`.
-    seed: int
-    tried: list[TriedBackground]
-    cache_status: Literal["computed", "cached"]
-
-
-@dataclass(frozen=True)
-class PinnedContext:
-    """A `pipeline.background.context.SceneContext` without a product; its canvas is width×height pixels."""
-
-    width: int
-    height: int
-    reference: None = None
-
-    def compose(self, spec: Spec) -> Layout:
-        """Compose a spec's scene around the place with room for every product."""
-        width, height = self.width, self.height
-        return compose(spec, width, height, pose=POSE, box=place_of(spec, width, height))
-
-    def postprocess(self, rows: Rgb) -> None:
-        """Do nothing: there is no photo whose light the rows could match."""
-
-    def postprocess_light(self, rows: Field) -> None:
-        """Do nothing, as `postprocess` does."""
-
-    def effects(self, layout: Layout) -> ProductEffects:
-        """Return no effects: there is no product yet."""
-        return NO_EFFECTS
-
-    def lay(self, effects: ProductEffects, drawing: Rgb, noise: float) -> None:
-        """Return None: there is no product yet."""
+def pinned_context(spec: Spec, width: int, height: int) -> SceneContext:
+    """Return the context of a place with room for every product on a width×height canvas, in no photo's light."""
+    place = place_of(spec, width, height)
+    left, top, right, bottom = (round(side) for side in place)
+    alpha = np.zeros((height, width), np.float32)
+    alpha[max(0, top) : bottom, max(0, left) : right] = 1
+    return SceneContext(alpha, {"pose": POSE, "box": place}, np.ones(3, np.float32))
 
 
 def pinned(
@@ -92,33 +57,30 @@ def pinned(
     cache: Cache | None = None,
     shown: tuple[int, int] | None = None,
     clock: Callable[[], float] = lambda: 0.0,
-) -> Pinned:
+) -> Selection:
     """Return the spec's background for a width×height canvas: from the cache, or new and then cached.
 
     With `shown` it is made and cached at that smaller size, as in `pipeline.background.best_of.search`.
 
     Raises the errors of `search`.
     """
-    context = PinnedContext(width, height)
+    context = pinned_context(spec, width, height)
     by = painting(networks)
-    name = _name(spec, width, height, by, control, shown)
+    name = _name(spec, context, by, control, shown)
     cache = None if by is None else cache
 
-    def cached() -> Pinned | None:
+    def cached() -> Selection | None:
         data = None if cache is None else cache.get("scenes", name)
         if data is None:
             return None
         background, seed, tried = unpacked(data)
         layout = context.compose(replace(spec, seed=seed))
-        return Pinned(layout, background, seed, tried, "cached")
+        return Selection(layout, background, Overlay().mirror, seed, tried, "cached")
 
     found = cached()
     if found is not None:
         return found
-    left, top, right, bottom = (round(side) for side in place_of(spec, width, height))
-    product = np.zeros((height, width), np.float32)
-    product[max(0, top) : bottom, max(0, left) : right] = 1
-    best = search(spec, context, product, networks, on_step, control=control, shown=shown, watched=False, clock=clock)
+    best = search(spec, context, networks, on_step, control=control, shown=shown, clock=clock)
     # Another worker may have cached a background meanwhile. The first in the cache is the brand's.
     found = cached()
     if found is not None:
@@ -126,8 +88,7 @@ def pinned(
     data = packed(best.background, best.seed, best.tried)
     if cache is not None:
         cache.put("scenes", name, data)
-    background, seed, tried = unpacked(data)
-    return Pinned(best.layout, background, seed, tried, "computed")
+    return replace(best, background=unpacked(data)[0])
 
 
 def packed(background: Rgb, seed: int, tried: list[TriedBackground]) -> bytes:
@@ -160,8 +121,7 @@ def unpacked(data: bytes) -> tuple[Rgb, int, list[TriedBackground]]:
 
 def _name(
     spec: Spec,
-    width: int,
-    height: int,
+    context: SceneContext,
     by: dict[str, str] | None,
     control: PaletteControl,
     shown: tuple[int, int] | None,
@@ -173,10 +133,10 @@ def _name(
         "palette": spec.palette,
         "style_words": spec.style_words,
         "seed": spec.seed,
-        "canvas": (width, height),
-        "place": place_of(spec, width, height),
+        "canvas": context.size,
+        "place": context.around["box"],
         # Another release may compose otherwise, and would draw shadows where no product stands.
-        "layout": sha256(repr(PinnedContext(width, height).compose(spec)).encode()).hexdigest(),
+        "layout": sha256(repr(context.compose(spec)).encode()).hexdigest(),
         "control": asdict(control),
         "by": by,
     } | ({} if shown is None else {"shown": shown})

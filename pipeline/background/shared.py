@@ -12,8 +12,8 @@ from hashlib import blake2b
 
 import numpy as np
 
-from pipeline.background.best_of import Selection
-from pipeline.background.free import FreeContext
+from pipeline.background.best_of import CacheStatus, Selection
+from pipeline.background.scene_context import SceneContext
 from pipeline.colour.palette import PaletteControl
 from pipeline.core.spec import Spec
 from pipeline.core.types import Placed
@@ -33,29 +33,28 @@ class SharedBackgrounds:
         self._lock = threading.Lock()
         self._slots: OrderedDict[str, _Slot] = OrderedDict()
 
-    def of(self, key: str, make: Callable[[], Selection]) -> tuple[Selection, bool]:
-        """Return the background of a key, and whether it was there. Only one thread makes it; others wait for it."""
+    def of(self, key: str, make: Callable[[], Selection]) -> Selection:
+        """Return the background of a key. Only one thread makes it; others wait for it."""
         with self._lock:
             slot = self._slots.setdefault(key, _Slot())
             self._slots.move_to_end(key)
             while len(self._slots) > self._most:
                 self._slots.popitem(last=False)
         with slot.making:
-            found = slot.made is not None
+            status: CacheStatus = "cached" if slot.made is not None else "computed"
             made = slot.made = slot.made or make()
-        return replace(made, background=made.background.copy()), found  # effects are drawn into it
+        return replace(made, background=made.background.copy(), cache_status=status)  # effects are drawn into it
 
 
 def key_of(
-    spec: Spec, context: FreeContext, placed: Placed, control: PaletteControl, shown: tuple[int, int] | None
+    spec: Spec, context: SceneContext, placed: Placed, control: PaletteControl, shown: tuple[int, int] | None
 ) -> str:
-    """Return a digest of everything that determines a free background, and nothing that only the file depends on."""
+    """Return a digest of everything that determines a background, and nothing that only the file depends on."""
     facts = [
         *(
             vars(spec) | {"preset": spec.preset.background, "output": None, "lettering": None, "acceptance": None}
         ).items(),
-        *(context.light, context.pose, context.place.position, context.place.stands, context.place.facts),
-        *(context.compose(spec), control, shown, placed.alpha.shape),
+        *(context.around, context.gains, context.contact, context.compose(spec), control, shown, placed.alpha.shape),
     ]
     digest = blake2b(repr(facts).encode(), digest_size=16)
     for pixels in (placed.alpha, placed.rgb, *([] if context.reference is None else [context.reference])):

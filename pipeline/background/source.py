@@ -2,19 +2,19 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
-from typing import Any, Literal
+from functools import partial
+from typing import Any
 
 import numpy as np
 
 from pipeline.background.assigned import assigned
-from pipeline.background.best_of import Selection, search
+from pipeline.background.best_of import CacheStatus, search
 from pipeline.background.callers_picture import ELEVATION, SOFTNESS, OwnPicture
 from pipeline.background.canvas import BUSY, MAX_ENLARGED, Window, busy, on_canvas
 from pipeline.background.earlier import EarlierRender
-from pipeline.background.free import FreeContext
-from pipeline.background.growth import Growth
 from pipeline.background.pinned import MIN_MIRRORED, MIN_SHADOW, pinned
 from pipeline.background.plain_ground import Shade, colour_of, plain_shadow, shadow_report
+from pipeline.background.scene_context import SceneContext
 from pipeline.background.shared import SharedBackgrounds, key_of
 from pipeline.colour.palette import PaletteControl
 from pipeline.colour.photo_light import PhotoLight, photo_light
@@ -28,7 +28,7 @@ from pipeline.cutout.cache import Cache
 from pipeline.cutout.stance import pose_of
 from pipeline.placement.camera import TOP_DOWN
 from pipeline.placement.place import Place
-from pipeline.report import AssignedColour, BackgroundReport, ShadowReport, TriedBackground
+from pipeline.report import AssignedColour, BackgroundReport, ExpansionReport, ShadowReport, TriedBackground
 from pipeline.scene.footing import hovering, spots
 from pipeline.scene.layout import Layout
 from pipeline.scene.rig import asked_softness, shadow_direction
@@ -45,13 +45,13 @@ class Background:
     #: The seed of the background, and all tried backgrounds, as in `pipeline.background.best_of.Selection`.
     seed: int
     tried: list[TriedBackground] = field(default_factory=list)
-    cache_status: Literal["computed", "cached"] = "computed"
+    cache_status: CacheStatus = "computed"
     #: Whether it is a scene, whose light falls on the product's edge.
     is_scene: bool = True
     #: The colour of each surface, as `pipeline.background.assigned.assigned` lists it; empty where there is no scene.
     assigned: list[AssignedColour] = field(default_factory=list)
     #: How much a network that saw the product enlarged it; None where no network saw it.
-    growth: Growth | None = None
+    expansion: ExpansionReport | None = None
     #: None where there is no scene.
     layout: Layout | None = None
     #: On the caller's own picture or earlier render; None where the scene is Backdrop's own.
@@ -91,8 +91,8 @@ def make_background(
 
     It has the canvas's size or, where `shown` (width, height) is given, that smaller size. All choices depend on the
     canvas only, so that both sizes show the same. `light` is the result of `light_for`, `own` the spec's own picture,
-    `earlier` the render whose background it repeats. `on_step` never goes back.
-    `clock` returns seconds. `shared` keeps free backgrounds for the next picture. Raises the errors of `search`.
+    `earlier` the render whose background it repeats. `on_step` never goes back. `clock` returns seconds. `shared` keeps
+    the background for the next picture. Raises the errors of `search`.
     """
     canvas_height, canvas_width = placed.alpha.shape
     width, height = shown or (canvas_width, canvas_height)
@@ -100,48 +100,40 @@ def make_background(
         return _own(spec, own, place, placed, width, height)
     if spec.plain is not None:
         return _plain(spec, place, placed, light, width, height)
-    if place.pinned or earlier is not None:
-        given: Any = {"control": control, "shown": shown, "clock": clock}
-        one = (
-            earlier.background(networks, on_step, cache, **given)
-            if earlier is not None
-            else pinned(spec, canvas_width, canvas_height, networks, on_step, cache=cache, **given)
-        )
-        stands = place.stands or place.pinned
+    given: Any = {"control": control, "shown": shown, "clock": clock}
+    there = place if earlier is None else earlier.place
+    if there.pinned:
+        one = pinned(there.spec, canvas_width, canvas_height, networks, on_step, cache=cache, **given)
+    elif earlier is not None:
+        one = search(there.spec, earlier.context, networks, on_step, **given)
+    else:
+        guide, reference = (None, None) if own is None else (own.view, own.photo.rgb)
+        context = SceneContext.of(photo, cutout, place, placed, light, guide, reference)
+        made = partial(search, spec, context, networks, on_step, **given)
+        one = made() if shared is None else shared.of(key_of(spec, context, placed, control, shown), made)
+    layout, effects, feet = one.layout, one.lay, one.layout.feet
+    report: BackgroundReport | None = None
+    if earlier is not None or place.pinned:
+        contact = place.contact | {"stands": place.stands or place.pinned}
+        traced = product_effects(placed, layout, **contact, shadow=spec.shadow)
+        effects = traced.near(width, height, min_shadow=MIN_SHADOW, min_mirrored=MIN_MIRRORED)
         feet = spots(pose_of(placed.alpha, place.facts), tuple(side / canvas_height for side in placed.box))
-        there = product_effects(placed, one.layout, **place.contact | {"stands": stands}, shadow=spec.shadow)
-        return Background(
-            one.background,
-            lambda picture: there.near(width, height, min_shadow=MIN_SHADOW, min_mirrored=MIN_MIRRORED)(picture),
-            one.seed,
-            one.tried,
-            one.cache_status,
-            assigned=assigned(one.layout),
-            layout=one.layout,
-            report=None if earlier is None else BackgroundReport(source="render"),
-            shadow=shadow_report(spec.shadow, place, one.layout),
-            hovering=hovering(one.layout, feet, placed.alpha),
-        )
-    guide, reference = (None, None) if own is None else (own.view, own.photo.rgb)
-    context = FreeContext.of(photo, cutout, place, placed, light, guide, reference)
-
-    def made() -> Selection:
-        return search(spec, context, placed.alpha, networks, on_step, control=control, shown=shown, clock=clock)
-
-    best, found = (made(), False) if shared is None else shared.of(key_of(spec, context, placed, control, shown), made)
-    falls = shadow_direction(best.layout.rig, top_down=best.layout.top_down)
+        report = None if earlier is None else BackgroundReport(source="render")
+    elif own is not None:
+        falls = shadow_direction(layout.rig, top_down=layout.top_down)
+        report = own.report(spec, layout.horizon_y, falls, layout.softness)
     return Background(
-        best.background,
-        best.lay,
-        best.seed,
-        best.tried,
-        "cached" if found else "computed",
-        assigned=assigned(best.layout),
-        growth=best.growth,
-        layout=best.layout,
-        report=None if own is None else own.report(spec, best.layout.horizon_y, falls, best.layout.softness),
-        shadow=shadow_report(spec.shadow, place, best.layout),
-        hovering=hovering(best.layout, best.layout.feet, placed.alpha),
+        one.background,
+        effects,
+        one.seed,
+        one.tried,
+        one.cache_status,
+        assigned=assigned(layout),
+        expansion=one.expansion,
+        layout=layout,
+        report=report,
+        shadow=shadow_report(spec.shadow, place, layout),
+        hovering=hovering(layout, feet, placed.alpha),
     )
 
 

@@ -20,8 +20,7 @@ from numpy.typing import NDArray
 from PIL import Image
 from scipy.ndimage import map_coordinates
 
-from pipeline.background.overlay import Unchanged
-from pipeline.background.paint import paint_background
+from pipeline.background.paint import Unchanged, paint_background
 from pipeline.colour.spaces import LUMINANCE, linear_to_srgb
 from pipeline.core.order import SEED_LIMIT
 from pipeline.core.spec import Spec

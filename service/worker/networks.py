@@ -15,7 +15,7 @@ from models.hub.controlnet import DepthChoice
 from models.hub.pipelines import MemoryChoice
 from models.loading import GeneratorChoice, load_networks
 from models.sessions import Runtime
-from pipeline.background.paint import paint
+from pipeline.background.paint import paint_picture
 from pipeline.core.networks import Generator, Laid, Networks
 from pipeline.core.spec import Spec
 from pipeline.core.types import Rgb
@@ -91,7 +91,7 @@ def paint_ahead(generator: Generator, spec: Spec, layout: Layout, width: int, he
     def lay(drawing: Rgb) -> Laid | None:
         return Laid(drawing, np.zeros(drawing.shape[:2], np.float32)) if generator.capabilities.holds else None
 
-    paint(spec, layout, width, height, generator, lambda done: None, lay=lay)
+    paint_picture(spec, layout, width, height, generator, lambda done: None, lay=lay)
 
 
 def generator_choice(settings: Settings, model: str | None = None) -> GeneratorChoice:

@@ -15,7 +15,7 @@ from PIL import Image
 from models.hub.families import FAMILIES, family_of
 from models.hub.recipe import painted_size
 from models.hub.start import noise_schedule, schedule
-from pipeline.background.paint import paint as paint_layout
+from pipeline.background.paint import paint_picture
 from pipeline.core.networks import Laid
 from pipeline.scene.composition import compose
 from service.catalogue.catalogue import load_catalogue
@@ -123,7 +123,7 @@ def test_an_edit_model_gets_an_instruction_and_keeps_the_given_size(
     def lay(drawing: np.ndarray) -> Laid | None:
         return Laid(drawing, np.zeros(drawing.shape[:2], np.float32)) if held else None
 
-    paint_layout(asked, compose(asked, 512, 256, 0.6), 512, 256, generator, lambda done: None, lay=lay)
+    paint_picture(asked, compose(asked, 512, 256, 0.6), 512, 256, generator, lambda done: None, lay=lay)
     said = (
         f"Put the product on {asked.scene.prompt}, keep it unchanged" if held else "Turn this flat draft into a photo"
     )

@@ -1,21 +1,20 @@
 """The best-of-n search: other seeds only where the colours are off, the best is kept, and it repeats itself."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import pytest
 
 from pipeline.background.best_of import JUDGED_SIDE, Selection, search, seeds
-from pipeline.background.context import NO_EFFECTS
+from pipeline.background.scene_context import NO_EFFECTS, SceneContext
 from pipeline.colour.asked import AskedColours, asked_colours
 from pipeline.colour.palette import MEAN_BAR, PaletteControl, background_pixels, compare_palette
 from pipeline.colour.spaces import delta_e00, linear_to_srgb, srgb_to_lab, srgb_to_linear
 from pipeline.compositing.effects import Overlay, ProductEffects
 from pipeline.core.networks import PaintRequest
 from pipeline.core.spec import SceneKind, Spec
-from pipeline.scene.composition import compose
 from pipeline.scene.layout import Layout
 from pipeline.scene.trace import Geometry
 from tests.lanes import rest_in_gate
@@ -46,32 +45,29 @@ def product(width: int, height: int) -> np.ndarray:
     return alpha
 
 
-@dataclass
-class Square:
+class Square(SceneContext):
     """A context on a square canvas, where a product may have effects and a photo its light."""
 
-    side: int
-    finish: Callable[[np.ndarray], np.ndarray] | None = None
-    product: ProductEffects = NO_EFFECTS
+    def __init__(
+        self,
+        side: int,
+        finish: Callable[[np.ndarray], np.ndarray] = lambda rows: rows,
+        product_effects: ProductEffects = NO_EFFECTS,
+    ) -> None:
+        super().__init__(product(side, side), {"product_aspect": 0.55}, np.ones(3, np.float32))
+        self.__dict__.update(finish=finish, product_effects=product_effects)
 
-    reference = None
-
-    def compose(self, one: Spec) -> Layout:
-        return compose(one, self.side, self.side, 0.55)
+    finish: Callable[[np.ndarray], np.ndarray]
+    product_effects: ProductEffects
 
     def postprocess(self, rows: np.ndarray) -> None:
-        if self.finish is not None:
-            rows[:] = self.finish(rows)
+        rows[:] = self.finish(rows)
 
     def postprocess_light(self, rows: np.ndarray) -> None:
-        if self.finish is not None:
-            rows[:] = srgb_to_linear(self.finish(linear_to_srgb(rows)))
+        rows[:] = srgb_to_linear(self.finish(linear_to_srgb(rows)))
 
     def effects(self, layout: Layout) -> ProductEffects:
-        return self.product
-
-    def lay(self, effects: ProductEffects, drawing: np.ndarray, noise: float) -> None:
-        return None
+        return self.product_effects
 
 
 def selected(
@@ -83,7 +79,7 @@ def selected(
     **options: Any,
 ) -> Selection:
     chosen = replace(networks(generator), paintings=options.pop("paintings", 2))
-    return search(asked, context or Square(side), product(side, side), chosen, on_step, **options)
+    return search(asked, context or Square(side), chosen, on_step, **options)
 
 
 def misses(found: Selection) -> list[float]:
@@ -188,7 +184,7 @@ def test_noise_on_the_products_shadow_gives_the_same_picture(kind: SceneKind) ->
         effects = Noisy(None, None)
         Noisy.noise = noise
         asked = spec(kind, palette=("#53707a", "#e8c7b8"))
-        pictures.append(selected(asked, Darkener(), context=Square(200, product=effects)).background)
+        pictures.append(selected(asked, Darkener(), context=Square(200, product_effects=effects)).background)
     apart = delta_e00(*(srgb_to_lab(picture) for picture in pictures))
     assert apart.mean() < 0.1
 
@@ -202,7 +198,7 @@ def test_the_products_effect_on_its_scene_is_judged_and_corrected() -> None:
 
     effects = Sunglasses(None, None)
     asked, control = spec("sweep", palette=("#6f8898",)), PaletteControl(retries=0)
-    found = selected(asked, Darkener(), context=Square(200, product=effects), control=control)
+    found = selected(asked, Darkener(), context=Square(200, product_effects=effects), control=control)
     delivered = found.lay(found.background.copy())
     assert np.array_equal(delivered, found.background)  # a shadow is laid on it already, and there is no mirror image
     pixels = background_pixels((delivered * 255 + 0.5).astype(np.uint8), product(200, 200))
@@ -210,6 +206,6 @@ def test_the_products_effect_on_its_scene_is_judged_and_corrected() -> None:
     assert judged < 1.5
     assert compare_palette(pixels, asked_colours(asked)).mean_delta_e00 == pytest.approx(judged, abs=1.0)
     without = selected(
-        asked, Darkener(), context=Square(200, product=effects), control=replace(control, transfer=False)
+        asked, Darkener(), context=Square(200, product_effects=effects), control=replace(control, transfer=False)
     )
     assert misses(without)[0] > judged + 4

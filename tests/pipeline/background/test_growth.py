@@ -9,11 +9,12 @@ from scipy.ndimage import gaussian_filter
 
 from pipeline.background.best_of import fell_back, search
 from pipeline.background.growth import Growth, growth
-from pipeline.background.overlay import lay
+from pipeline.background.scene_context import SceneContext
 from pipeline.colour.palette import ALL_STAGES
 from pipeline.compositing.effects import ProductEffects, product_effects
 from pipeline.core.errors import GeneratorRejected, PaintingWithheld
-from pipeline.core.networks import FunctionSegmenter, Laid, Networks, PaintRequest
+from pipeline.core.networks import FunctionSegmenter, Networks, PaintRequest
+from pipeline.core.spec import Spec
 from pipeline.core.types import Placed
 from pipeline.report import ExpansionReport
 from pipeline.scene.composition import compose
@@ -111,25 +112,14 @@ def effects_of(seed: int) -> ProductEffects:
     return product_effects(placed(), composed(seed))
 
 
-class SceneContext:
+class Square(SceneContext):
     """A square canvas with the jar on it. All tests share its compositions, one a seed."""
 
-    reference = None
-
-    def compose(self, one: Any) -> Layout:
-        return composed(one.seed)
-
-    def postprocess(self, rows: np.ndarray) -> None:
-        pass
-
-    def postprocess_light(self, rows: np.ndarray) -> None:
-        pass
+    def compose(self, spec: Spec) -> Layout:
+        return composed(spec.seed)
 
     def effects(self, layout: Layout) -> ProductEffects:
         return effects_of(layout.seed)
-
-    def lay(self, effects: ProductEffects, drawing: np.ndarray, noise: float) -> Laid:
-        return lay(placed(), effects, drawing, noise)
 
 
 class Grower(Darkener):
@@ -163,7 +153,8 @@ class Withholder(Grower):
 
 def selected(generator: Grower, **chosen: Any) -> Any:
     networks = Networks(reds, generator, **chosen)
-    return search(spec("podium"), SceneContext(), placed().alpha, networks, lambda done: None, control=ALL_STAGES)
+    context = Square(placed().alpha, {}, np.ones(3, np.float32), placed())
+    return search(spec("podium"), context, networks, lambda done: None, control=ALL_STAGES)
 
 
 @pytest.mark.gate  # five paintings; the fast lane tries them all
@@ -176,7 +167,7 @@ def test_a_background_that_grew_the_product_is_retried_with_other_seeds_and_fina
     assert [noise for _, noise in twice.attempts] == [1, 1, 0.75]
     assert len({seed for seed, _ in twice.attempts}) == 3
     assert one.seed == once.attempts[1][0]
-    assert not one.growth.grew
+    assert not one.expansion.grew
 
 
 @pytest.mark.parametrize(("generator", "why"), [(Grower(99), "grew"), (Withholder(99), "withheld")])
@@ -187,7 +178,7 @@ def test_where_all_are_rejected_the_renderers_own_background_is_used_or_the_swap
     assert len({seed for seed, _ in generator.attempts}) == len(generator.attempts) == 2
     assert [row.rejected for row in found.tried] == [why, why, None]
     assert fell_back(found.tried)
-    assert found.growth is None
+    assert found.expansion is None
     with pytest.raises(GeneratorRejected, match=f"2 paintings of the generator were rejected: {why}, {why}"):
         selected(generator, falls_back=False)
     red = found.background[..., 0] - found.background[..., 1]

@@ -4,7 +4,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from pipeline.background.paint import MAX_STOPS, PADDED, paint, paint_background, prompt, within_padding
+from pipeline.background.paint import MAX_STOPS, PADDED, paint_background, paint_light, prompt, within_padding
 from pipeline.colour.asked import asked_colours
 from pipeline.colour.palette import compare_palette
 from pipeline.core.errors import ModelFailed
@@ -86,8 +86,7 @@ def test_a_network_adds_nothing_as_fine_as_its_own_grid() -> None:
 
     asked = spec("podium")
     layout = compose(asked, 200, 200)
-    light = paint(asked, layout, 200, 200, Chequered(), lambda done: None).light
-    assert light is not None
+    light = paint_light(asked, layout, 200, 200, Chequered(), lambda done: None)
     changed = np.log2(light.light[..., 1] / first_light(layout, 200, 200).light[..., 1])
     assert np.percentile(np.abs(changed), 95) < 0.1
 
@@ -142,7 +141,7 @@ def test_the_essential_words_come_before_clips_limit() -> None:
 def test_a_light_network_is_not_called_for_a_scene_from_above() -> None:
     generator, done = Darkener(), list[float]()
     asked = spec("flatlay")
-    painting = paint(asked, compose(asked, 160, 160, 0.6), 160, 160, generator, done.append)
+    picture = paint_background(asked, compose(asked, 160, 160, 0.6), 160, 160, generator, done.append)
     assert generator.calls == 0
     assert done == [1.0]
-    assert painting.at(160, 160).std() > 0.01
+    assert picture.std() > 0.01

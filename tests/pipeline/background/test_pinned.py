@@ -11,14 +11,14 @@ from numpy.typing import NDArray
 from PIL import Image
 from scipy.ndimage import maximum_filter
 
+from pipeline.background.best_of import Selection
 from pipeline.background.pinned import (
     LEVELS,
     MIN_MIRRORED,
     MIN_SHADOW,
-    Pinned,
-    PinnedContext,
     packed,
     pinned,
+    pinned_context,
     unpacked,
 )
 from pipeline.colour.palette import ALL_STAGES
@@ -62,7 +62,7 @@ class Brand:
     def swap(self, data: bytes) -> SwapResult:
         return swap(data, self.spec, self.networks, limits=Limits(), clock=lambda: 0.0, cache=self.kept)
 
-    def bare(self, asked: Spec | None = None, width: int = SIDE, height: int = SIDE) -> Pinned:
+    def bare(self, asked: Spec | None = None, width: int = SIDE, height: int = SIDE) -> Selection:
         one = asked or self.spec
         return pinned(one, width, height, self.networks, lambda done: None, control=ALL_STAGES, cache=self.kept)
 
@@ -240,7 +240,7 @@ def test_every_product_stands_in_one_place_or_lies_in_its_middle(kind: SceneKind
 def test_the_stand_is_wider_than_the_widest_product_and_within_the_picture(brand: Brand) -> None:
     for width, height in ((200, 200), (300, 150), (150, 260)):
         for seed in range(2):
-            podium = podium_of(PinnedContext(width, height).compose(replace(brand.spec, seed=seed)))
+            podium = podium_of(pinned_context(brand.spec, width, height).compose(replace(brand.spec, seed=seed)))
             assert podium is not None
             left, _, right, _ = box_in(brand.spec, 8.0, width, height)
             assert 2 * podium.rx > 1.05 * (right - left) / height

@@ -3,8 +3,7 @@
 import numpy as np
 import pytest
 
-from pipeline.background.overlay import Unchanged
-from pipeline.background.paint import paint_background
+from pipeline.background.paint import Unchanged, paint_background
 from pipeline.background.view import features, view_of
 from pipeline.core.types import Rgb8
 from pipeline.cutout.camera_pose import CameraPose

@@ -7,8 +7,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from pipeline.background.overlay import lay, scaled
-from pipeline.compositing.effects import product_effects
+from pipeline.background.scene_context import SceneContext, scaled
 from pipeline.core.errors import PaintingWithheld
 from pipeline.core.networks import PaintRequest
 from pipeline.core.spec import Limits
@@ -137,7 +136,9 @@ def test_the_kept_area_ends_before_the_products_rim() -> None:
     alpha = np.zeros((256, 256), np.float32)
     alpha[80:200, 90:160] = 1
     placed = Placed(np.full((256, 256, 3), 0.5, np.float32), alpha, (90, 80, 160, 200), 1.0)
-    laid = lay(placed, product_effects(placed, layout), np.full((256, 256, 3), 0.7, np.float32))
+    context = SceneContext(alpha, {}, np.ones(3, np.float32), placed)
+    laid = context.lay(context.effects(layout), np.full((256, 256, 3), 0.7, np.float32))
+    assert laid is not None
     rows, columns = np.nonzero(laid.keep > 0)
     assert [int(one) for side in (rows, columns) for one in (side.min(), side.max())] == [84, 195, 94, 155]
     assert (laid.picture[210:220, 90:160] < 0.69).any()  # its shadow
