@@ -360,7 +360,7 @@ def _painted(aim: _Aim, seed: int, networks: Networks, on_step: Callable[[float]
             cast = traced.shadow.at(*size), alpha, traced.shadow.contact(*size)
             kept = kept_shadow(picture, painting.drawing, *cast)
             shadow, effects = kept.verdict, MissingShadow(kept.missing)
-        grown = growth(picture + alpha[..., None] * (held - picture), held, alpha, networks.segmenter).row()
+        grown = growth(picture + alpha[..., None] * (held - picture), held, alpha, networks.segmenter)
     plain, overlay = context.postprocessed(painting.at(*small), Overlay()), effects.at(*small)
     seen = overlay(plain.copy())
     fixed, shifts = anchors(aim.asked, aim.measured(seen).centres), np.zeros(aim.asked.shape)

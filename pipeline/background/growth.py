@@ -17,8 +17,6 @@ more may count as growth.
 Never tested on paintings of a full-size model.
 """
 
-from dataclasses import dataclass
-
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
@@ -54,26 +52,7 @@ CORE = 2
 Mask = NDArray[np.bool_]
 
 
-@dataclass(frozen=True)
-class Growth:
-    """The growth of a product."""
-
-    #: By the segmenter, as a share of the product's area.
-    area: float
-    #: By colour: how far its surroundings moved towards its edge's colour, 0 to about 1.
-    colour: float
-
-    def row(self) -> ExpansionReport:
-        """Return it as a row of the report."""
-        return ExpansionReport(round(self.area, 4), round(self.colour, 4), self.grew)
-
-    @property
-    def grew(self) -> bool:
-        """Whether the product has grown, decided by colour."""
-        return self.colour > COLOUR
-
-
-def growth(picture: Rgb, drawing: Rgb, alpha: Alpha, segmenter: Segmenter) -> Growth:
+def growth(picture: Rgb, drawing: Rgb, alpha: Alpha, segmenter: Segmenter) -> ExpansionReport:
     """Measure the growth in a picture, H×W×3 sRGB in [0, 1] with the product's own pixels in it.
 
     `drawing` is the network's input, with the product in it, of the same shape; `alpha` the product's H×W coverage.
@@ -85,10 +64,11 @@ def growth(picture: Rgb, drawing: Rgb, alpha: Alpha, segmenter: Segmenter) -> Gr
     covered = np.clip(resize(alpha, *small, box), 0, 1)
     product = np.asarray(covered > 0.5)
     if not product.any():
-        return Growth(0.0, 0.0)
+        return ExpansionReport(0.0, 0.0, grew=False)
     seen, shown = (np.clip(resize(one, *small, box), 0, 1).astype(np.float32) for one in (picture, drawing))
     found, there = (_beyond(_segmented(one, segmenter) | product, product) for one in (seen, shown))
-    return Growth(max(0.0, found - there), _by_colour(seen, shown, covered))
+    moved = _by_colour(seen, shown, covered)
+    return ExpansionReport(round(max(0.0, found - there), 4), round(moved, 4), moved > COLOUR)
 
 
 def _segmented(picture: Rgb, segmenter: Segmenter) -> Mask:

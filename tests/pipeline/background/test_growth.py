@@ -8,7 +8,7 @@ import pytest
 from scipy.ndimage import gaussian_filter
 
 from pipeline.background.best_of import fell_back, search
-from pipeline.background.growth import Growth, growth
+from pipeline.background.growth import growth
 from pipeline.background.scene_context import SceneContext
 from pipeline.colour.palette import ALL_STAGES
 from pipeline.compositing.effects import ProductEffects, product_effects
@@ -16,7 +16,6 @@ from pipeline.core.errors import GeneratorRejected, PaintingWithheld
 from pipeline.core.networks import FunctionSegmenter, Networks, PaintRequest
 from pipeline.core.spec import Spec
 from pipeline.core.types import Placed
-from pipeline.report import ExpansionReport
 from pipeline.scene.composition import compose
 from pipeline.scene.layout import Layout
 from tests.support.still_life import Darkener, spec
@@ -191,9 +190,3 @@ def test_a_withheld_painting_is_retried_with_another_seed() -> None:
     assert found.seed == once.attempts[1][0] != once.attempts[0][0]
     assert not fell_back(found.tried)
     assert [noise for _, noise in once.attempts] == [1, 1]
-
-
-def test_its_colours_decide_and_the_segmenters_finding_is_reported_with_them() -> None:
-    assert Growth(0.0, 0.2).grew
-    assert not Growth(0.2, 0.01).grew
-    assert Growth(0.2, 0.01).row() == ExpansionReport(0.2, 0.01, False)

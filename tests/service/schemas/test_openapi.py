@@ -14,10 +14,9 @@ from jsonschema import Draft202012Validator
 from litestar.testing import TestClient
 from pydantic import TypeAdapter
 
-from pipeline.background.growth import Growth
 from pipeline.core.order import Placement
 from pipeline.core.spec import Limits, Spec
-from pipeline.report import to_json
+from pipeline.report import ExpansionReport, to_json
 from pipeline.swap import swap
 from service.api.app import create_app
 from service.database.tables import deliveries
@@ -247,7 +246,7 @@ SWAPS: dict[str, Spec] = {
 def test_each_field_of_a_real_report_is_typed_and_valid(document: dict[str, Any], name: str) -> None:
     ticks = itertools.count()
     made = swap(PHOTO, SWAPS[name], networks(), limits=Limits(), clock=lambda: float(next(ticks)))
-    report = to_json(replace(made.report, expansion=Growth(0.01, 0.0).row()))
+    report = to_json(replace(made.report, expansion=ExpansionReport(0.01, 0.0, grew=False)))
     assert differences(document, {"$ref": "#/components/schemas/Report"}, report) == []
 
 
