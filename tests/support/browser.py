@@ -36,6 +36,16 @@ def find_browser() -> str | None:
     return None
 
 
+def browser_or_skip() -> str:
+    """Return the browser's program. Without one the test is skipped; in CI, where that would go unnoticed, it fails."""
+    import pytest
+
+    program = find_browser()
+    if program is None:
+        (pytest.fail if os.environ.get("CI") else pytest.skip)(REMEDY)  # noqa: TID251  # CI is no setting
+    return program
+
+
 @contextmanager
 def open_browser(program: str) -> Iterator[Any]:
     """Run a Chromium without a window."""
@@ -91,13 +101,14 @@ class Visit:
         """Open a path of the page."""
         self.page.goto(f"{self.address}/#/{place}")
 
-    def sign_in(self, key: str, place: str = "") -> None:
-        """Open the page and sign in."""
+    def sign_in(self, key: str, place: str = "") -> Any:
+        """Open the page, sign in, and return the page."""
         self.open(place)
         self.page.get_by_label("Your key").fill(key)
         self.page.get_by_role("button", name="Sign in").click()
         self.page.get_by_role("button", name="Sign out").wait_for()
         self.page.locator("#main:not([inert])").wait_for()  # the header comes before the view
+        return self.page
 
     def elsewhere(self) -> list[str]:
         """Return the requested hosts other than the service's."""

@@ -1,28 +1,17 @@
 """The contact sheet in a real browser: a review by keyboard, and its execution."""
 
 import json
-import os
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.support.browser import REMEDY, Visit, find_browser, open_browser
+from tests.support.browser import Visit, browser_or_skip, open_browser
 from tests.support.served import Served
 from tests.support.shoot import Shoot, photo
 from tests.system.studio.conftest import assert_accessible, assert_fits
 
 PRESET = "transparent_cutout"
-
-
-@pytest.fixture
-def program() -> str:
-    program = find_browser()
-    if program is None:
-        if os.environ.get("CI"):  # noqa: TID251  # in CI a skipped test would go unnoticed
-            pytest.fail(REMEDY)
-        pytest.skip(REMEDY)
-    return program
 
 
 def reviewed(sheet: Path, browser: Any, to: Path) -> list[str]:
@@ -56,7 +45,7 @@ def reviewed(sheet: Path, browser: Any, to: Path) -> list[str]:
 
 @pytest.mark.nightly  # in the gate service/batch/test_review.py carries out a review
 def test_a_review_by_keyboard_is_saved_and_carried_out_and_charges_only_new_pictures(
-    served: Served, tmp_path: Path, program: str
+    served: Served, tmp_path: Path
 ) -> None:
     shoot = Shoot(tmp_path, served)
     for number in range(3):
@@ -66,7 +55,7 @@ def test_a_review_by_keyboard_is_saved_and_carried_out_and_charges_only_new_pict
 
     review = tmp_path / "review.json"
     words = "1 approved, 1 rejected, 1 to be made again, 0 open."
-    with open_browser(program) as browser:  # no longer: its event loop would block the command's own
+    with open_browser(browser_or_skip()) as browser:  # no longer: its event loop would block the command's own
         assert reviewed(shoot.out / "index.html", browser, review) == [words, words, "1.png"]
     assert [one["choice"] for one in json.loads(review.read_text())["choices"]] == ["approve", "reject", "again"]
     for _ in range(2):  # the second time nothing is left to do

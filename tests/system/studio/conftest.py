@@ -2,7 +2,6 @@
 
 import base64
 import io
-import os
 import sqlite3
 from collections.abc import Callable, Iterator
 from contextlib import closing
@@ -17,8 +16,9 @@ from PIL import Image
 from service.accounts.clients import Accounts
 from service.database.engine import create_engine
 from service.settings import Settings
-from tests.support.browser import REMEDY, Visit, find_browser, open_browser
+from tests.support.browser import Visit, browser_or_skip, open_browser
 from tests.support.polling import until
+from tests.support.specimens import saved
 from tests.support.up import BOTTLE, Up, ended, job_id
 
 #: The gate's whole journeys at the page. Other tests of the folder are nightly, except those of single modules.
@@ -35,6 +35,10 @@ JOURNEYS = {
 #: Small enough for a swap within seconds.
 PLACE, PLACE_TITLE = "instagram_landscape", "Instagram landscape post"
 SECONDS = 1000
+#: The settings of a phone's window.
+PHONE: dict[str, Any] = {"viewport": {"width": 390, "height": 844}, "has_touch": True, "is_mobile": True}
+#: Opens a window with these settings.
+Window = Callable[..., Visit]
 
 
 def pytest_itemcollected(item: pytest.Item) -> None:
@@ -64,13 +68,25 @@ class Guest:
     def balance(self) -> int:
         return int(self.api.get("/v1/credits").json()["balance"])
 
+    def jobs(self, query: str = "operation=swap") -> list[dict[str, Any]]:
+        """Return the newest jobs, by default those of paid pictures."""
+        found: list[dict[str, Any]] = self.api.get(f"/v1/jobs?{query}").json()["items"]
+        return found
+
+    def asked(self, job_id: str) -> dict[str, Any]:
+        """Return what a job was asked to make."""
+        found: dict[str, Any] = self.api.get(f"/v1/jobs/{job_id}/request").json()
+        return found
+
+    def cancel(self) -> None:
+        """Cancel the paid pictures."""
+        for job in self.jobs():
+            self.api.delete(f"/v1/jobs/{job['job_id']}")
+
 
 @pytest.fixture(scope="package")
 def up(request: pytest.FixtureRequest) -> Up:
-    if find_browser() is None:
-        if os.environ.get("CI"):  # noqa: TID251  # in CI a skipped test would go unnoticed
-            pytest.fail(REMEDY)
-        pytest.skip(REMEDY)
+    browser_or_skip()
     up: Up = request.getfixturevalue("running_up")
     return up
 
@@ -78,7 +94,7 @@ def up(request: pytest.FixtureRequest) -> Up:
 # Not for the whole run: Playwright's event loop would block tests that run a loop of their own.
 @pytest.fixture(scope="package")
 def browser(up: Up) -> Iterator[Any]:
-    with open_browser(str(find_browser())) as browser:
+    with open_browser(browser_or_skip()) as browser:
         yield browser
 
 
@@ -106,7 +122,7 @@ def keeper(up: Up, request: pytest.FixtureRequest) -> Iterator[Guest]:
 
 
 @pytest.fixture
-def visit(up: Up, browser: Any) -> Iterator[Callable[..., Visit]]:
+def visit(up: Up, browser: Any) -> Iterator[Window]:
     """Open a window. At the end it may have no errors and no requests to other hosts."""
     visits: list[Visit] = []
 
@@ -119,6 +135,11 @@ def visit(up: Up, browser: Any) -> Iterator[Callable[..., Visit]]:
         one.close()
         assert one.errors == []
         assert one.elsewhere() == []
+
+
+@pytest.fixture
+def tab(visit: Window) -> Visit:
+    return visit()
 
 
 @pytest.fixture(scope="module")
@@ -162,9 +183,7 @@ def busy(pause: Callable[[], None]) -> None:
 
 def small_bottle() -> bytes:
     """Return the sample as a photo that is fast to process, with room around it."""
-    written = io.BytesIO()
-    Image.open(io.BytesIO(BOTTLE)).resize((420, 540)).save(written, "JPEG", quality=92)
-    return written.getvalue()
+    return saved(Image.open(io.BytesIO(BOTTLE)).resize((420, 540)), "JPEG", quality=92)
 
 
 def put(page: Any, photos: dict[str, bytes]) -> None:
@@ -180,11 +199,11 @@ def put_on_stage(page: Any, data: bytes, name: str = "bottle.jpg", kind: str = "
 
 def on_stage(tab: Visit, guest: Guest, data: bytes = BOTTLE, *, cut: bool = False) -> Any:
     """Sign in, put a photo on the stage, wait for its cut-out if `cut`, and return the page."""
-    tab.sign_in(guest.key)
-    put_on_stage(tab.page, data)
+    page = tab.sign_in(guest.key)
+    put_on_stage(page, data)
     if cut:
-        tab.page.get_by_role("button", name="Mend the cut-out").wait_for()
-    return tab.page
+        page.get_by_role("button", name="Mend the cut-out").wait_for()
+    return page
 
 
 def drop(page: Any, data: bytes, name: str) -> None:
@@ -260,8 +279,11 @@ def make(page: Any) -> None:
     page.locator("#make[aria-disabled=false]").click()
 
 
-def lose_the_order(tab: Visit, *, arrives: bool) -> list[str]:
-    """Lose the answer to the first order, after or before the API gets the request; return the sent keys."""
+def lose_the_order(tab: Visit, *, arrives: bool, where: str = "**/v1/orders*") -> list[str]:
+    """Lose the answer to the first order, after or before the API gets the request; return the sent keys.
+
+    Plans are no orders.
+    """
     keys: list[str] = []
 
     def lose(route: Any) -> None:
@@ -277,7 +299,7 @@ def lose_the_order(tab: Visit, *, arrives: bool) -> list[str]:
         route.abort()
 
     tab.mean("ERR_FAILED")
-    tab.page.route("**/v1/orders*", lose)
+    tab.page.route(where, lose)
     return keys
 
 

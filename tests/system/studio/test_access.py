@@ -1,18 +1,25 @@
 """The studio page by keyboard alone, and at a phone's width."""
 
-from collections.abc import Callable
 from typing import Any
 
 import pytest
 
 from tests.support.browser import Visit
 from tests.support.up import BOTTLE
-from tests.system.studio.conftest import SECONDS, Guest, assert_accessible, assert_fits, put_on_stage, unfold, uploaded
+from tests.system.studio.conftest import (
+    SECONDS,
+    Guest,
+    Window,
+    assert_accessible,
+    assert_fits,
+    put_on_stage,
+    unfold,
+    uploaded,
+)
 
 
 @pytest.mark.usefixtures("busy")
-def test_by_keyboard_alone(visit: Callable[..., Visit], guest: Guest) -> None:
-    tab = visit()
+def test_by_keyboard_alone(tab: Visit, guest: Guest) -> None:
     tab.open()
     page = tab.page
     page.get_by_label("Your key").wait_for()
@@ -83,7 +90,7 @@ def assert_touchable(page: Any) -> None:
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_at_phone_width_light_and_dark(visit: Callable[..., Visit], guest: Guest, scheme: str) -> None:
+def test_at_phone_width_light_and_dark(visit: Window, guest: Guest, scheme: str) -> None:
     phone = {"viewport": {"width": 360, "height": 740}, "has_touch": True, "is_mobile": True}
     tab = visit(**phone, color_scheme=scheme, reduced_motion="reduce")
     tab.open()
@@ -113,7 +120,7 @@ def test_at_phone_width_light_and_dark(visit: Callable[..., Visit], guest: Guest
     assert dark != (page.evaluate("getComputedStyle(document.body).backgroundColor") == "rgb(22, 22, 22)")
 
 
-def test_an_opened_operation_of_the_reference_fits_a_phone(visit: Callable[..., Visit]) -> None:
+def test_an_opened_operation_of_the_reference_fits_a_phone(visit: Window) -> None:
     tab = visit(viewport={"width": 390, "height": 844})
     tab.page.goto(f"{tab.address}/reference")
     operations = tab.page.locator(".opblock-summary-control")

@@ -1,7 +1,6 @@
 """Choices and brands on the studio page, and what the page reports before the user pays."""
 
 import re
-from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -9,10 +8,12 @@ import pytest
 from tests.support.browser import Visit
 from tests.support.up import BOTTLE, Up
 from tests.system.studio.conftest import (
+    PHONE,
     PLACE,
     PLACE_TITLE,
     Fingers,
     Guest,
+    Window,
     assert_accessible,
     assert_fits,
     choose_place,
@@ -27,10 +28,7 @@ from tests.system.studio.conftest import (
 )
 
 
-def test_scenes_moods_and_presets_are_chosen_from_pictures_of_the_pipeline(
-    visit: Callable[..., Visit], guest: Guest
-) -> None:
-    tab = visit()
+def test_scenes_moods_and_presets_are_chosen_from_pictures_of_the_pipeline(tab: Visit, guest: Guest) -> None:
     tab.sign_in(guest.key)
     thumbnails = guest.api.get("/studio/thumbnails").json()
     made = {address for name, address in thumbnails.items() if not name.endswith("-slots")}
@@ -54,9 +52,8 @@ def test_scenes_moods_and_presets_are_chosen_from_pictures_of_the_pipeline(
     ids=["text", "truncated", "empty"],
 )
 def test_a_file_that_is_no_photo_is_refused_before_the_upload(
-    visit: Callable[..., Visit], guest: Guest, name: str, data: bytes, message: str
+    tab: Visit, guest: Guest, name: str, data: bytes, message: str
 ) -> None:
-    tab = visit()
     tab.sign_in(guest.key)
     put_on_stage(tab.page, data, name)
 
@@ -65,10 +62,8 @@ def test_a_file_that_is_no_photo_is_refused_before_the_upload(
     assert tab.page.locator("#make").get_attribute("aria-disabled") == "true"
 
 
-def test_a_scene_that_the_preset_forbids_is_reported_before_paying_with_two_ways_out(
-    visit: Callable[..., Visit], guest: Guest
-) -> None:
-    page = on_stage(visit(), guest)
+def test_a_scene_that_the_preset_forbids_is_reported_before_paying_with_two_ways_out(tab: Visit, guest: Guest) -> None:
+    page = on_stage(tab, guest)
     choose_place(page, "Amazon main image")
 
     page.get_by_role("alert").get_by_text("takes pure white backgrounds only").wait_for()
@@ -82,9 +77,8 @@ def test_a_scene_that_the_preset_forbids_is_reported_before_paying_with_two_ways
     page.locator("#price").get_by_text("1 credit", exact=True).wait_for()
 
 
-def test_too_few_credits_are_reported_before_paying(visit: Callable[..., Visit], up: Up) -> None:
+def test_too_few_credits_are_reported_before_paying(tab: Visit, up: Up) -> None:
     poor = Guest(up, "poor", 1)
-    tab = visit()
     on_stage(tab, poor)
 
     tab.page.get_by_role("alert").get_by_text("This costs 2 credits, and you have 1 credit").wait_for()
@@ -93,8 +87,8 @@ def test_too_few_credits_are_reported_before_paying(visit: Callable[..., Visit],
     poor.api.close()
 
 
-def test_free_text_is_accepted_and_the_page_shows_its_scene(visit: Callable[..., Visit], guest: Guest) -> None:
-    page = on_stage(visit(), guest)
+def test_free_text_is_accepted_and_the_page_shows_its_scene(tab: Visit, guest: Guest) -> None:
+    page = on_stage(tab, guest)
     page.locator("#scene_type-own").fill("a marble shelf in a quiet bath")
 
     page.locator("[data-code=scene_in_words]").get_by_text("Backdrop built the nearest scene").wait_for()
@@ -108,10 +102,7 @@ def test_free_text_is_accepted_and_the_page_shows_its_scene(visit: Callable[...,
 WALL, FLOOR, LEAF = "#f4ead9", "#5b3a26", "#8aa399"
 
 
-def test_a_colour_shows_its_surface_and_is_locked_to_another_by_mouse_and_by_keyboard(
-    visit: Callable[..., Visit], guest: Guest
-) -> None:
-    tab = visit()
+def test_a_colour_shows_its_surface_and_is_locked_to_another_by_mouse_and_by_keyboard(tab: Visit, guest: Guest) -> None:
     page = on_stage(tab, guest)
     unfold(page, "colours")
     add_colours(page, WALL, FLOOR, LEAF)
@@ -141,8 +132,8 @@ def test_a_colour_shows_its_surface_and_is_locked_to_another_by_mouse_and_by_key
     planned(tab, colors_on=None)
 
 
-def test_a_lock_that_the_next_scene_lacks_is_dropped_with_a_notice(visit: Callable[..., Visit], guest: Guest) -> None:
-    tab = visit(viewport={"width": 390, "height": 844}, has_touch=True, is_mobile=True, color_scheme="dark")
+def test_a_lock_that_the_next_scene_lacks_is_dropped_with_a_notice(visit: Window, guest: Guest) -> None:
+    tab = visit(**PHONE, color_scheme="dark")
     page = on_stage(tab, guest)
     choose_scene(page, "Wooden table")
     unfold(page, "colours")
@@ -166,10 +157,7 @@ def test_a_lock_that_the_next_scene_lacks_is_dropped_with_a_notice(visit: Callab
     word.wait_for(state="hidden")
 
 
-def test_props_and_locks_apply_to_a_preview_and_to_each_picture_made_from_it(
-    visit: Callable[..., Visit], guest: Guest
-) -> None:
-    tab = visit()
+def test_props_and_locks_apply_to_a_preview_and_to_each_picture_made_from_it(tab: Visit, guest: Guest) -> None:
     page = on_stage(tab, guest, small_bottle())
     choose_place(page)
     unfold(page, "colours")
@@ -203,14 +191,10 @@ def test_props_and_locks_apply_to_a_preview_and_to_each_picture_made_from_it(
     page.get_by_role("button", name=f"Let Backdrop choose for {FLOOR}").wait_for()
 
 
-def test_the_scenes_thumbnails_follow_the_chosen_colours_and_revert_without_them(
-    visit: Callable[..., Visit], guest: Guest
-) -> None:
+def test_the_scenes_thumbnails_follow_the_chosen_colours_and_revert_without_them(tab: Visit, guest: Guest) -> None:
     painted = [name for name in guest.api.get("/studio/thumbnails").json() if name.endswith("-slots")]
     assert painted
-    tab = visit()
-    tab.sign_in(guest.key)
-    page = tab.page
+    page = tab.sign_in(guest.key)
     canvases = page.locator("[data-choice=scene_type] .card canvas")
     unfold(page, "colours")
     page.get_by_label("Add a colour").fill("#1e5a3c")
@@ -261,7 +245,7 @@ def goes_on(page: Any, colour: str) -> str:
 def dressing(guest: Guest, address: str) -> dict[str, str]:
     """Return the dressing of a picture's scene, by the address of its page."""
     (job,) = re.findall(r"jobs/(\w+)", address)
-    found: dict[str, str] = guest.api.get(f"/v1/jobs/{job}/request").json()["dressing"]
+    found: dict[str, str] = guest.asked(job)["dressing"]
     return found
 
 
@@ -274,10 +258,9 @@ def drag_by_finger(page: Any, what: Any, where: Any) -> None:
     touch("End")
 
 
-def test_a_brand_is_created_changed_and_deleted_on_the_page(visit: Callable[..., Visit], guest: Guest) -> None:
+def test_a_brand_is_created_changed_and_deleted_on_the_page(visit: Window, guest: Guest) -> None:
     tab = visit(viewport={"width": 390, "height": 844})
-    tab.sign_in(guest.key, "brands")
-    page = tab.page
+    page = tab.sign_in(guest.key, "brands")
     page.get_by_role("button", name="New brand").click()
     page.get_by_role("button", name="Save").click()
     page.get_by_role("alert").get_by_text("A brand needs a name").wait_for()
@@ -320,10 +303,9 @@ def body(brand: dict[str, object]) -> dict[str, object]:
     return {name: brand[name] for name in ("palette", "style_words", "seed_policy", "default_preset")}
 
 
-def test_a_brand_can_be_chosen_and_sets_its_colours_and_preset(visit: Callable[..., Visit], guest: Guest) -> None:
+def test_a_brand_can_be_chosen_and_sets_its_colours_and_preset(tab: Visit, guest: Guest) -> None:
     brand = {"palette": ["#224466"], "style_words": [], "seed_policy": "pinned", "default_preset": PLACE}
     guest.api.put("/v1/brands/Dawn", json=brand).raise_for_status()
-    tab = visit()
     page = on_stage(tab, guest)
     page.get_by_label("Brand").select_option("Dawn")
 

@@ -12,8 +12,10 @@ from PIL import Image
 from tests.support.browser import Visit
 from tests.support.still_life import two_products
 from tests.system.studio.conftest import (
+    PHONE,
     Fingers,
     Guest,
+    Window,
     assert_accessible,
     assert_fits,
     drag,
@@ -24,7 +26,7 @@ from tests.system.studio.conftest import (
 
 
 @pytest.fixture
-def stage(visit: Callable[..., Visit], keeper: Guest) -> Callable[..., Any]:
+def stage(visit: Window, keeper: Guest) -> Callable[..., Any]:
     """Open a window with the photo on the stage, cut out."""
 
     def open_stage(**settings: Any) -> Any:
@@ -136,8 +138,8 @@ def test_the_keyboard_alone_paints_with_a_cursor_that_is_announced(stage: Callab
     assert ((before > 200) & (mask(keeper) < 50)).any()
 
 
-def test_straight_lines_start_where_the_last_stroke_ended(visit: Callable[..., Visit], guest: Guest) -> None:
-    page = on_stage(visit(), guest, small_bottle(), cut=True)
+def test_straight_lines_start_where_the_last_stroke_ended(tab: Visit, guest: Guest) -> None:
+    page = on_stage(tab, guest, small_bottle(), cut=True)
     before = mask(guest)
     canvas = mend(page)
     x, y = middle(canvas)
@@ -157,7 +159,7 @@ def test_straight_lines_start_where_the_last_stroke_ended(visit: Callable[..., V
 
 
 def test_by_touch_at_a_phones_width_one_finger_draws_and_two_zoom(stage: Callable[..., Any], keeper: Guest) -> None:
-    page = stage(viewport={"width": 390, "height": 844}, has_touch=True, is_mobile=True, device_scale_factor=2)
+    page = stage(**PHONE, device_scale_factor=2)
     assert_fits(page)
     before = mask(keeper)
     x, y = middle(mend(page))
@@ -184,7 +186,7 @@ def test_by_touch_at_a_phones_width_one_finger_draws_and_two_zoom(stage: Callabl
 
 
 @pytest.fixture
-def two(visit: Callable[..., Visit], guest: Guest) -> Callable[..., Any]:
+def two(visit: Window, guest: Guest) -> Callable[..., Any]:
     """Open a window with a mug and a vase on the stage, both cut out; `refused`: words of expected errors."""
     photo, _ = two_products()
 
@@ -390,7 +392,7 @@ def test_a_doubtful_cutout_is_checked_before_the_order(two: Callable[..., Any], 
 
 
 def test_by_keyboard_and_by_touch_a_place_is_a_point_or_a_box(two: Callable[..., Any], guest: Guest) -> None:
-    page = two(viewport={"width": 390, "height": 844}, has_touch=True, is_mobile=True, device_scale_factor=2)
+    page = two(**PHONE, device_scale_factor=2)
     _, (mug, vase) = two_products()
     assert_fits(page)
     assert_accessible(page)

@@ -1,6 +1,5 @@
 """The studio page from the photo's drop to the download."""
 
-from collections.abc import Callable
 from io import BytesIO
 from pathlib import Path
 from typing import Any
@@ -9,13 +8,22 @@ from PIL import Image
 
 from tests.support.browser import Visit
 from tests.support.up import BOTTLE
-from tests.system.studio.conftest import PLACE, SECONDS, Guest, assert_accessible, choose_place, drop, make, unfold
+from tests.system.studio.conftest import (
+    PLACE,
+    SECONDS,
+    Guest,
+    Window,
+    assert_accessible,
+    choose_place,
+    drop,
+    make,
+    unfold,
+)
 
 
-def test_from_drop_to_download(visit: Callable[..., Visit], guest: Guest) -> None:
+def test_from_drop_to_download(visit: Window, guest: Guest) -> None:
     tab = visit(reduced_motion="no-preference")
-    tab.sign_in(guest.key)
-    page = tab.page
+    page = tab.sign_in(guest.key)
     assert_accessible(page)
 
     drop(page, BOTTLE, "my bottle.jpg")
@@ -44,8 +52,8 @@ def test_from_drop_to_download(visit: Callable[..., Visit], guest: Guest) -> Non
     assert_accessible(page)
     page.locator("#download").wait_for(timeout=90 * SECONDS)
 
-    job = guest.api.get("/v1/jobs?operation=swap").json()["items"][0]
-    asked = guest.api.get(f"/v1/jobs/{job['job_id']}/request").json()["request"]
+    job = guest.jobs()[0]
+    asked = guest.asked(job["job_id"])["request"]
     assert (asked["scene_type"], asked["mood"], asked["output_preset"]) == ("arch_niche", "calm", PLACE)
     assert asked["dominant_colors"] == colours
     assert_accessible(page)
@@ -84,13 +92,9 @@ def test_from_drop_to_download(visit: Callable[..., Visit], guest: Guest) -> Non
     assert_accessible(page)
 
 
-def test_the_photos_product_overlays_the_pictures(
-    visit: Callable[..., Visit], finished: tuple[Guest, dict[str, Any]]
-) -> None:
-    tab = visit()
+def test_the_photos_product_overlays_the_pictures(tab: Visit, finished: tuple[Guest, dict[str, Any]]) -> None:
     guest, job = finished
-    tab.sign_in(guest.key, f"jobs/{job['job_id']}")
-    page = tab.page
+    page = tab.sign_in(guest.key, f"jobs/{job['job_id']}")
     page.locator(".before-photo[style*=width]").wait_for()
 
     cutout = job["render"]["report"]["cutout"]
@@ -104,9 +108,8 @@ def test_the_photos_product_overlays_the_pictures(
 
 
 def test_the_report_states_first_whether_the_picture_can_be_published(
-    visit: Callable[..., Visit], finished: tuple[Guest, dict[str, Any]]
+    tab: Visit, finished: tuple[Guest, dict[str, Any]]
 ) -> None:
-    tab = visit()
     guest, job = finished
     shown: dict[str, Any] = {"warnings": [], "size": "pass"}
 

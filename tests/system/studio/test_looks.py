@@ -3,7 +3,7 @@
 The obstacles: no place for the product, a lost connection, previews that are switched off, too many, or expired.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -14,26 +14,26 @@ from tests.support.browser import Visit
 from tests.support.polling import until
 from tests.support.up import Up
 from tests.system.studio.conftest import (
+    PHONE,
     SECONDS,
     Guest,
+    Window,
     assert_accessible,
     assert_fits,
     choose_place,
+    lose_the_order,
     make,
+    on_stage,
     put_on_stage,
     small_bottle,
 )
 
-PHONE = {"viewport": {"width": 390, "height": 844}, "has_touch": True, "is_mobile": True}
 
-
-def on_stage(tab: Visit, guest: Guest) -> Any:
-    """Sign in and put the bottle on the stage, cut out."""
-    tab.sign_in(guest.key)
-    put_on_stage(tab.page, small_bottle())
-    tab.page.get_by_role("button", name="Mend the cut-out").wait_for()
-    choose_place(tab.page)
-    return tab.page
+def to_look_at(tab: Visit, guest: Guest) -> Any:
+    """Put the bottle on the stage, cut out, for a small picture."""
+    page = on_stage(tab, guest, small_bottle(), cut=True)
+    choose_place(page)
+    return page
 
 
 def look(page: Any) -> None:
@@ -54,17 +54,9 @@ def box(page: Any) -> list[float]:
     return [left, top, left + width, top + height]
 
 
-def previews(guest: Guest) -> list[dict[str, Any]]:
-    found: list[dict[str, Any]] = guest.api.get("/v1/jobs?preview=true").json()["items"]
-    return found
-
-
-def test_the_paid_picture_is_the_chosen_preview_and_previews_cost_nothing(
-    visit: Callable[..., Visit], guest: Guest
-) -> None:
-    tab = visit()
+def test_the_paid_picture_is_the_chosen_preview_and_previews_cost_nothing(tab: Visit, guest: Guest) -> None:
     tab.mean("409")  # previews may be finished as they are stopped
-    page = on_stage(tab, guest)
+    page = to_look_at(tab, guest)
     step(page, "Place")
     page.locator(".place-box").wait_for()
     board = box(page)
@@ -77,7 +69,7 @@ def test_the_paid_picture_is_the_chosen_preview_and_previews_cost_nothing(
     assert_accessible(page)
     # A preview that was finished as it was stopped is not on the wall.
     shown = page.locator(".look input").evaluate_all("(all) => all.map((one) => Number(one.value))")
-    seen = next(job for job in previews(guest) if job["status"] == "SUCCESS" and job["seed"] in shown)
+    seen = next(job for job in guest.jobs("preview=true") if job["status"] == "SUCCESS" and job["seed"] in shown)
     placed = seen["render"]["report"]["cutout"]["placed_box"]
     assert all(abs(here - there) < 0.01 for here, there in zip(board, placed, strict=True)), "the board is to scale"
     page.locator(f".look input[value='{seen['seed']}']").check(force=True)
@@ -92,7 +84,7 @@ def test_the_paid_picture_is_the_chosen_preview_and_previews_cost_nothing(
     page.get_by_text("the product has moved").wait_for()
     look(page)
     page.get_by_role("button", name="Make this picture").wait_for(timeout=90 * SECONDS)
-    newest = previews(guest)[0]
+    newest = guest.jobs("preview=true")[0]
     assert newest["seed"] == seen["seed"], "the same background"
     moved = newest["render"]["report"]["placement"]
     assert {name: moved[name] for name in ("shift_x", "scale", "turn")} == {
@@ -107,17 +99,17 @@ def test_the_paid_picture_is_the_chosen_preview_and_previews_cost_nothing(
     page.get_by_role("link", name="Studio", exact=True).click()
     page.locator("#make[aria-disabled=false]").click()
     page.locator("#download").wait_for(timeout=90 * SECONDS)
-    (paid,) = guest.api.get("/v1/jobs?operation=swap").json()["items"]
-    asked = guest.api.get(f"/v1/jobs/{paid['job_id']}/request").json()
-    looked = guest.api.get(f"/v1/jobs/{newest['job_id']}/request").json()
+    (paid,) = guest.jobs()
+    asked = guest.asked(paid["job_id"])
+    looked = guest.asked(newest["job_id"])
     for name in ("seed", "placement", "request"):
         assert asked[name] == looked[name]
 
 
 def test_where_a_product_has_no_place_one_press_makes_new_previews_as_photographed_or_in_a_suitable_scene(
-    visit: Callable[..., Visit], guest: Guest
+    visit: Window, guest: Guest
 ) -> None:
-    page = on_stage(visit(**PHONE), guest)
+    page = to_look_at(visit(**PHONE), guest)
     page.locator("[data-choice=scene_type] > summary").click()
     page.locator("[data-choice=scene_type]").get_by_role("radio", name="Neon").check(force=True)
     step(page, "Place")
@@ -129,22 +121,20 @@ def test_where_a_product_has_no_place_one_press_makes_new_previews_as_photograph
     assert refusal.get_by_role("button", name="Standing").inner_text().split("\n")[-1] == "as we see it"
     assert_fits(page)
     assert_accessible(page)
-    seeds = {job["seed"] for job in previews(guest)}
+    seeds = {job["seed"] for job in guest.jobs("preview=true")}
     picture = refusal.locator(".fitting-scenes").get_by_role("button").first
     title = picture.inner_text()
     picture.tap()
     page.locator(".look-tile[data-state=done]").first.wait_for(timeout=90 * SECONDS)
     assert page.locator("[data-choice=scene_type] .choice-value").inner_text() == title
-    assert {job["seed"] for job in previews(guest)} == seeds, "the same previews again"
-    asked = guest.api.get(f"/v1/jobs/{previews(guest)[0]['job_id']}/request").json()
+    assert {job["seed"] for job in guest.jobs("preview=true")} == seeds, "the same previews again"
+    asked = guest.asked(guest.jobs("preview=true")[0]["job_id"])
     assert asked["placement"]["stance"] == "from_above", "all other choices stay"
     assert guest.balance() == 10
 
 
-def test_a_preview_that_cannot_be_made_states_the_reason_and_links_to_the_remedy(
-    visit: Callable[..., Visit], guest: Guest
-) -> None:
-    page = on_stage(visit(**PHONE), guest)
+def test_a_preview_that_cannot_be_made_states_the_reason_and_links_to_the_remedy(visit: Window, guest: Guest) -> None:
+    page = to_look_at(visit(**PHONE), guest)
     step(page, "Place")
     product = page.locator(".place-box")
     product.focus()
@@ -164,25 +154,10 @@ def test_a_preview_that_cannot_be_made_states_the_reason_and_links_to_the_remedy
 
 
 @pytest.mark.usefixtures("busy")
-def test_after_a_lost_connection_previews_are_requested_once_and_survive_a_reload(
-    visit: Callable[..., Visit], keeper: Guest
-) -> None:
-    tab = visit()
-    tab.sign_in(keeper.key)
-    page = tab.page
+def test_after_a_lost_connection_previews_are_requested_once_and_survive_a_reload(tab: Visit, keeper: Guest) -> None:
+    page = tab.sign_in(keeper.key)
     put_on_stage(page, small_bottle())
-    lost: list[str] = []
-
-    def lose_the_first(route: Any) -> None:
-        if "preview" in route.request.url and not lost:
-            lost.append(route.request.url)
-            route.fetch()
-            route.abort()
-        else:
-            route.continue_()
-
-    tab.mean("ERR_FAILED")
-    page.route("**/v1/background-swap-with-spec*", lose_the_first)
+    lose_the_order(tab, arrives=True, where="**/v1/background-swap-with-spec*")
     look(page)
     page.get_by_role("alert").get_by_text("does not answer").wait_for()
     page.get_by_role("alert").get_by_role("button", name="Try again").click()
@@ -192,7 +167,7 @@ def test_after_a_lost_connection_previews_are_requested_once_and_survive_a_reloa
     page.locator(".steps").get_by_role("radio", name="Previews").wait_for()
     step(page, "Previews")
     page.get_by_role("button", name="Stop", exact=True).click()
-    until(lambda: {job["status"] for job in previews(keeper)} == {"FAILURE"})
+    until(lambda: {job["status"] for job in keeper.jobs("preview=true")} == {"FAILURE"})
 
 
 @contextmanager
@@ -213,7 +188,7 @@ def test_with_previews_off_the_page_reports_it_once_and_the_picture_can_be_order
     tmp_path: Path, browser: Any
 ) -> None:
     with installed(tmp_path, browser, BACKDROP_PREVIEWS="false") as (tab, guest):
-        page = on_stage(tab, guest)
+        page = to_look_at(tab, guest)
         look(page)
         page.get_by_role("alert").get_by_text("Free previews are switched off here").wait_for()
         assert_accessible(page)
@@ -221,13 +196,13 @@ def test_with_previews_off_the_page_reports_it_once_and_the_picture_can_be_order
         assert page.get_by_role("button", name="Try again").count() == 0
         make(page)
         page.locator("#download").wait_for(timeout=90 * SECONDS)
-        assert previews(guest) == []
+        assert guest.jobs("preview=true") == []
         assert [error for error in tab.errors if "403" not in error] == []
 
 
 def test_after_too_many_previews_the_page_counts_down_and_shows_the_finished_ones(tmp_path: Path, browser: Any) -> None:
     with installed(tmp_path, browser, BACKDROP_PREVIEW_RATE="1", BACKDROP_SUBMIT_WINDOW="20") as (tab, guest):
-        page = on_stage(tab, guest)
+        page = to_look_at(tab, guest)
         look(page)
         alert_box = page.get_by_role("alert").get_by_text(
             "You made many previews in a short time. You can make more in "
@@ -238,21 +213,18 @@ def test_after_too_many_previews_the_page_counts_down_and_shows_the_finished_one
         assert page.locator("#look").get_attribute("aria-disabled") == "true"
         assert_accessible(page)
         page.locator(".look-tile[data-state=done]").wait_for(timeout=90 * SECONDS)
-        assert page.locator(".look-tile").count() == len(previews(guest)) == 1
+        assert page.locator(".look-tile").count() == len(guest.jobs("preview=true")) == 1
         page.get_by_text("You can make previews again.").wait_for()
         page.get_by_role("alert").get_by_role("button", name="Try again").wait_for()
         page.locator("#look[aria-disabled=false]").wait_for()
         assert [error for error in tab.errors if "429" not in error] == []
 
 
-def test_an_expired_preview_is_reported_and_made_again_with_the_same_background(
-    visit: Callable[..., Visit], guest: Guest
-) -> None:
-    tab = visit()
-    page = on_stage(tab, guest)
+def test_an_expired_preview_is_reported_and_made_again_with_the_same_background(tab: Visit, guest: Guest) -> None:
+    page = to_look_at(tab, guest)
     look(page)
     page.locator(".look-tile[data-state=done]").nth(3).wait_for(timeout=180 * SECONDS)
-    gone = previews(guest)[0]
+    gone = guest.jobs("preview=true")[0]
     assert guest.api.delete(f"/v1/renders/{gone['render']['public_id']}").status_code == 204
     tools = page.context.new_cdp_session(page)
     tools.send("Network.enable")
@@ -266,7 +238,7 @@ def test_an_expired_preview_is_reported_and_made_again_with_the_same_background(
     assert_accessible(page)
     tile.get_by_role("button").click()
     page.locator(".look-tile[data-state=done]").nth(3).wait_for(timeout=90 * SECONDS)
-    newest = previews(guest)[0]
+    newest = guest.jobs("preview=true")[0]
     assert (newest["job_id"] != gone["job_id"], newest["seed"]) == (True, gone["seed"])
     assert [error for error in tab.errors if "404" not in error] == []
     tab.errors.clear()

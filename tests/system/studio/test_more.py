@@ -1,7 +1,6 @@
 """Background, shadow, frame, and text on the studio page: by mouse, touch and keyboard, kept, and previewed at once."""
 
 import json
-from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -11,6 +10,7 @@ from tests.support.polling import until
 from tests.system.studio.conftest import (
     SECONDS,
     Guest,
+    Window,
     assert_accessible,
     assert_fits,
     drag,
@@ -48,10 +48,7 @@ def assert_waits(page: Any, words: str) -> None:
 
 
 @pytest.mark.usefixtures("busy")
-def test_a_colour_and_a_shadow_outlive_a_reload_are_undone_ordered_and_ordered_again(
-    visit: Callable[..., Visit], guest: Guest
-) -> None:
-    tab = visit()
+def test_a_colour_and_a_shadow_outlive_a_reload_are_undone_ordered_and_ordered_again(tab: Visit, guest: Guest) -> None:
     page = on_stage(tab, guest)
     uploaded(page)
     more = page.locator("details.more")
@@ -98,8 +95,8 @@ def test_a_colour_and_a_shadow_outlive_a_reload_are_undone_ordered_and_ordered_a
     make(page)
     page.get_by_role("button", name="Cancel and refund").click()
     page.get_by_role("heading", name="You cancelled").wait_for()
-    (job,) = guest.api.get("/v1/jobs?operation=swap").json()["items"]
-    asked = guest.api.get(f"/v1/jobs/{job['job_id']}/request").json()
+    (job,) = guest.jobs()
+    asked = guest.asked(job["job_id"])
     assert (asked["ground"]["background"], asked["ground"]["background_color"]) == ("color", "#f2f0ec")
     assert asked["shadow"]["shadow"] == "soft"
     page.get_by_role("button", name="Another photo, same settings").click()
@@ -108,10 +105,7 @@ def test_a_colour_and_a_shadow_outlive_a_reload_are_undone_ordered_and_ordered_a
 
 
 @pytest.mark.usefixtures("busy")
-def test_an_own_picture_is_dropped_moved_and_seen_at_once_behind_the_product(
-    visit: Callable[..., Visit], guest: Guest
-) -> None:
-    tab = visit()
+def test_an_own_picture_is_dropped_moved_and_seen_at_once_behind_the_product(tab: Visit, guest: Guest) -> None:
     page = on_stage(tab, guest)
     uploaded(page)
     ground = open_more(page, "ground")
@@ -164,9 +158,8 @@ def test_an_own_picture_is_dropped_moved_and_seen_at_once_behind_the_product(
 
 @pytest.mark.usefixtures("busy")
 def test_the_frame_is_set_by_keyboard_and_shown_on_the_stage_and_a_refusal_appears_at_its_field(
-    visit: Callable[..., Visit], guest: Guest
+    tab: Visit, guest: Guest
 ) -> None:
-    tab = visit()
     page = on_stage(tab, guest)
     uploaded(page)
     frame = open_more(page, "frame")
@@ -195,7 +188,7 @@ def test_the_frame_is_set_by_keyboard_and_shown_on_the_stage_and_a_refusal_appea
 
 
 def test_a_text_and_a_logo_are_drawn_in_one_preview_at_a_time_and_the_brand_keeps_them(
-    visit: Callable[..., Visit], guest: Guest
+    visit: Window, guest: Guest
 ) -> None:
     brand = {"palette": ["#224466"], "style_words": [], "seed_policy": "free", "default_preset": None}
     guest.api.put("/v1/brands/Dawn", json=brand).raise_for_status()
@@ -226,7 +219,7 @@ def test_a_text_and_a_logo_are_drawn_in_one_preview_at_a_time_and_the_brand_keep
     text.get_by_text("bottom, easy to read").wait_for()
     shown = text.get_by_alt_text("Your picture as you chose it")
     assert shown.get_attribute("src")
-    assert len(guest.api.get("/v1/jobs?preview=true").json()["items"]) <= 2, "changes meanwhile share a preview"
+    assert len(guest.jobs("preview=true")) <= 2, "changes meanwhile share a preview"
     assert_accessible(page)
     assert_fits(page)
     text.get_by_role("button", name="Further back: logo.svg").click()

@@ -15,6 +15,7 @@ from tests.support.up import BOTTLE, Up, ended, job_id
 from tests.system.studio.conftest import (
     SECONDS,
     Guest,
+    Window,
     assert_accessible,
     assert_fits,
     choose_place,
@@ -27,38 +28,26 @@ from tests.system.studio.conftest import (
     uploaded,
 )
 
+SWAPS = "**/v1/background-swap-with-spec*"
 
-def test_a_double_click_and_a_retry_after_no_answer_order_one_picture(visit: Callable[..., Visit], up: Up) -> None:
+
+def test_a_double_click_and_a_retry_after_no_answer_order_one_picture(tab: Visit, up: Up) -> None:
     guest = Guest(up, "twice", 10)
     first = ended(guest.api, job_id(guest.api, BOTTLE))
-    tab = visit()
-    tab.sign_in(guest.key, f"jobs/{first['job_id']}")
-    page = tab.page
-    answers: list[int] = []
-
-    def lose_the_first(route: Any) -> None:
-        answer = route.fetch()
-        answers.append(answer.status)
-        if len(answers) == 1:
-            route.abort()
-        else:
-            route.fulfill(response=answer)
-
-    tab.mean("ERR_FAILED")
-    page.route("**/v1/background-swap-with-spec**", lose_the_first)
+    page = tab.sign_in(guest.key, f"jobs/{first['job_id']}")
+    sent = lose_the_order(tab, arrives=True, where=SWAPS)
     another = page.get_by_role("button", name="Another version")
     another.dblclick()
     page.get_by_role("alert").get_by_text("does not answer").wait_for()
     another.dblclick()
     page.wait_for_url(lambda url: not url.endswith(first["job_id"]))
 
-    assert answers == [202, 202]
+    assert (len(sent), len(set(sent))) == (2, 1)
     assert guest.balance() == 10 - 2 * first["credits_cost"]
     guest.api.close()
 
 
-def test_a_reload_keeps_the_draft_and_a_sent_request_is_sent_once(visit: Callable[..., Visit], guest: Guest) -> None:
-    tab = visit()
+def test_a_reload_keeps_the_draft_and_a_sent_request_is_sent_once(tab: Visit, guest: Guest) -> None:
     page = on_stage(tab, guest)
     uploaded(page)
     page.get_by_role("radio", name="Sand dunes").check(force=True)
@@ -68,22 +57,9 @@ def test_a_reload_keeps_the_draft_and_a_sent_request_is_sent_once(visit: Callabl
 
     page.locator("#price").get_by_text("left").wait_for()  # the reload's own plan is not among those below
 
-    sent: list[str] = []
+    sent = lose_the_order(tab, arrives=True, where=SWAPS)
     plans: list[Any] = []
-
-    def lose_the_first_answer(route: Any) -> None:
-        if "dry_run" in route.request.url:
-            plans.append(route)
-            return
-        sent.append(route.request.headers["idempotency-key"])
-        if len(sent) > 1:
-            route.continue_()
-        else:
-            route.fetch()
-            route.abort()
-
-    tab.mean("ERR_FAILED")
-    page.route("**/v1/background-swap-with-spec*", lose_the_first_answer)
+    page.route(SWAPS, lambda route: plans.append(route) if "dry_run" in route.request.url else route.fallback())
     with page.expect_request("**/v1/background-swap-with-spec?*dry_run*"):
         page.get_by_role("radio", name="Podium", exact=True).check(force=True)
     make(page)
@@ -95,18 +71,17 @@ def test_a_reload_keeps_the_draft_and_a_sent_request_is_sent_once(visit: Callabl
     assert lost.is_visible(), "a late plan hides nothing"
     make(page)
     page.wait_for_url("**/#/jobs/*")
-    jobs = guest.api.get("/v1/jobs?operation=swap").json()["items"]
-    for job in jobs:
-        guest.api.delete(f"/v1/jobs/{job['job_id']}")
+    jobs = guest.jobs()
+    guest.cancel()
     assert len(set(sent)) == 1
     assert len(jobs) == 1, "paid once"
 
 
 @pytest.mark.usefixtures("busy")
 def test_a_white_picture_that_is_ordered_is_opened_and_one_that_was_cancelled_is_made_again(
-    visit: Callable[..., Visit], guest: Guest
+    tab: Visit, guest: Guest
 ) -> None:
-    page = on_stage(visit(), guest)
+    page = on_stage(tab, guest)
     page.get_by_role("radio", name="Pure white").check(force=True)
     make(page)
     page.wait_for_url("**/#/jobs/*")
@@ -123,14 +98,12 @@ def test_a_white_picture_that_is_ordered_is_opened_and_one_that_was_cancelled_is
     page.locator("#price").get_by_text("left").wait_for()
     page.get_by_role("button", name="Make the picture").click()
     page.wait_for_url(lambda url: "/jobs/" in url and url != first)
-    jobs = guest.api.get("/v1/jobs?operation=swap").json()["items"]
+    jobs = guest.jobs()
     assert [job["status"] for job in jobs] == ["NOT_STARTED", "FAILURE"]
 
 
-def test_a_chosen_preview_is_made_once_and_its_background_holds_for_its_photo(
-    visit: Callable[..., Visit], guest: Guest
-) -> None:
-    page = on_stage(visit(), guest, small_bottle())
+def test_a_chosen_preview_is_made_once_and_its_background_holds_for_its_photo(tab: Visit, guest: Guest) -> None:
+    page = on_stage(tab, guest, small_bottle())
     choose_place(page)
     uploaded(page)
     page.locator("#look[aria-disabled=false]").click()
@@ -166,7 +139,7 @@ def choose_channels(page: Any) -> None:
 
 
 def test_one_click_orders_a_picture_for_each_channel_and_a_lost_order_is_sent_again(
-    visit: Callable[..., Visit], guest: Guest, pause: Callable[[], None]
+    visit: Window, guest: Guest, pause: Callable[[], None]
 ) -> None:
     tab = visit(viewport={"width": 390, "height": 844}, has_touch=True)
     page = on_stage(tab, guest, small_bottle(), cut=True)
@@ -191,8 +164,8 @@ def test_one_click_orders_a_picture_for_each_channel_and_a_lost_order_is_sent_ag
     assert_accessible(page)
     assert_fits(page)
 
-    jobs = guest.api.get("/v1/jobs?operation=swap").json()["items"]
-    asked = [guest.api.get(f"/v1/jobs/{job['job_id']}/request").json()["request"] for job in jobs]
+    jobs = guest.jobs()
+    asked = [guest.asked(job["job_id"])["request"] for job in jobs]
     scenes = {one["output_preset"]: one["scene_type"] for one in asked}
     assert scenes == {"instagram_landscape": "podium", "open_graph": "podium", "amazon_main": "white"}
     assert len({one["source_image_s3_key"] for one in asked}) == 1, "the photo was sent once"
@@ -202,8 +175,7 @@ def test_one_click_orders_a_picture_for_each_channel_and_a_lost_order_is_sent_ag
     assert guest.balance() == 10 - price
     page.get_by_role("button", name="New photos").click()
     page.get_by_role("button", name="Remove").wait_for()  # the photo is still there
-    for job in jobs:
-        guest.api.delete(f"/v1/jobs/{job['job_id']}")
+    guest.cancel()
 
 
 #: Milliseconds that each answer takes longer, and the duration of an outage.
@@ -238,13 +210,11 @@ def reload(page: Any) -> None:
 
 @pytest.mark.parametrize("count", [1, 3])
 def test_outages_and_reloads_on_a_slow_connection_lose_nothing_and_charge_nothing_twice(
-    visit: Callable[..., Visit], guest: Guest, count: int
+    tab: Visit, guest: Guest, count: int
 ) -> None:
-    tab = visit()
     tab.mean("ERR_INTERNET_DISCONNECTED")
     tab.mean("ERR_NETWORK_CHANGED")
-    tab.sign_in(guest.key)
-    page = tab.page
+    page = tab.sign_in(guest.key)
     choose_place(page)
     other = tab.tab()
     tab.open("credits")
@@ -286,22 +256,18 @@ def test_outages_and_reloads_on_a_slow_connection_lose_nothing_and_charge_nothin
     reload(page)
     done.wait_for()
 
-    jobs = guest.api.get("/v1/jobs?operation=swap").json()["items"]
+    jobs = guest.jobs()
     assert sorted(job["reference"] for job in jobs) == names, "each is ordered once"
     assert guest.balance() == 10 - 2 * count
     for one in (page, other):
         one.locator("#balance").get_by_text(f"{10 - 2 * count} credits", exact=True).wait_for()
 
 
-def test_a_plan_that_is_requested_after_a_refused_order_hides_nothing(
-    visit: Callable[..., Visit], guest: Guest
-) -> None:
-    tab = visit()
+def test_a_plan_that_is_requested_after_a_refused_order_hides_nothing(tab: Visit, guest: Guest) -> None:
     page = on_stage(tab, guest)
     page.locator("#price").get_by_text("left").wait_for()
     tab.mean("ERR_FAILED")
-    orders = "**/v1/background-swap-with-spec*"
-    page.route(orders, lambda route: route.continue_() if "dry_run" in route.request.url else route.abort())
+    page.route(SWAPS, lambda route: route.continue_() if "dry_run" in route.request.url else route.abort())
     with page.expect_response(lambda response: "dry_run" in response.url):
         # Both in one task of the page: the order fails before the new scene's plan is requested.
         page.get_by_role("radio", name="Sand dunes").evaluate(
@@ -313,10 +279,8 @@ def test_a_plan_that_is_requested_after_a_refused_order_hides_nothing(
     assert lost.is_visible()
 
 
-def test_the_pictures_of_all_channels_are_made_with_the_placement_and_saved_together(
-    visit: Callable[..., Visit], guest: Guest
-) -> None:
-    page = on_stage(visit(), guest, small_bottle(), cut=True)
+def test_the_pictures_of_all_channels_are_made_with_the_placement_and_saved_together(tab: Visit, guest: Guest) -> None:
+    page = on_stage(tab, guest, small_bottle(), cut=True)
     choose_place(page)
     page.locator(".also > summary").click()
     page.locator(".also-list").get_by_label(OTHERS[0]).check()
@@ -327,7 +291,7 @@ def test_the_pictures_of_all_channels_are_made_with_the_placement_and_saved_toge
     page.locator("li[data-state=done]").nth(1).wait_for(timeout=120 * SECONDS)
     page.locator("#several-head").get_by_text("2 of 2 pictures done").wait_for()
     assert_accessible(page)
-    for job in guest.api.get("/v1/jobs?operation=swap").json()["items"]:
+    for job in guest.jobs():
         assert job["render"]["report"]["placement"]["turn"] == 20
     with page.expect_download() as download:
         page.get_by_role("button", name="Download all").click()

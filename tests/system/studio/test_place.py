@@ -1,17 +1,18 @@
 """Placing the product on the studio page: by mouse, by touch at a phone's width and by keyboard."""
 
-import io
-from collections.abc import Callable
 from typing import Any
 
 from PIL import Image, ImageDraw
 
 from tests.support.browser import Visit
 from tests.support.polling import until
+from tests.support.specimens import saved
 from tests.system.studio.conftest import (
+    PHONE,
     SECONDS,
     Fingers,
     Guest,
+    Window,
     assert_accessible,
     assert_fits,
     drag,
@@ -38,10 +39,8 @@ def placement(page: Any) -> dict[str, Any]:
     return kept
 
 
-def test_by_mouse_the_product_is_moved_scaled_turned_straightened_and_reset(
-    visit: Callable[..., Visit], keeper: Guest
-) -> None:
-    page = open_board(visit(), keeper)
+def test_by_mouse_the_product_is_moved_scaled_turned_straightened_and_reset(tab: Visit, keeper: Guest) -> None:
+    page = open_board(tab, keeper)
     assert_accessible(page)
     sheet = page.locator(".place-sheet").bounding_box()
 
@@ -76,9 +75,9 @@ def test_by_mouse_the_product_is_moved_scaled_turned_straightened_and_reset(
 
 
 def test_a_button_sets_the_stance_keeps_the_guess_marked_and_the_board_follows_at_once(
-    visit: Callable[..., Visit], keeper: Guest
+    tab: Visit, keeper: Guest
 ) -> None:
-    page = open_board(visit(), keeper)
+    page = open_board(tab, keeper)
     stances = page.get_by_role("group", name="How it stands")
 
     def button(name: str) -> Any:
@@ -119,9 +118,9 @@ def test_a_button_sets_the_stance_keeps_the_guess_marked_and_the_board_follows_a
 
 
 def test_an_unsuitable_scene_is_reported_suitable_ones_are_offered_and_the_last_change_is_undone(
-    visit: Callable[..., Visit], keeper: Guest
+    tab: Visit, keeper: Guest
 ) -> None:
-    page = open_board(visit(), keeper)
+    page = open_board(tab, keeper)
     scene = page.locator("[data-choice=scene_type] .choice-value")
     before = scene.inner_text()
     unfold(page, "scene_type")
@@ -157,8 +156,8 @@ def test_an_unsuitable_scene_is_reported_suitable_ones_are_offered_and_the_last_
     assert page.locator(".facts").is_visible(), "the photo stays"
 
 
-def test_by_touch_at_a_phones_width_two_fingers_scale_and_turn(visit: Callable[..., Visit], keeper: Guest) -> None:
-    tab = visit(viewport={"width": 390, "height": 844}, has_touch=True, is_mobile=True)
+def test_by_touch_at_a_phones_width_two_fingers_scale_and_turn(visit: Window, keeper: Guest) -> None:
+    tab = visit(**PHONE)
     page = open_board(tab, keeper)
     assert_fits(page)
     assert_accessible(page)
@@ -181,10 +180,8 @@ def test_by_touch_at_a_phones_width_two_fingers_scale_and_turn(visit: Callable[.
     assert_fits(page)
 
 
-def test_a_leaning_product_is_straightened_by_keyboard_and_delivered_as_on_the_board(
-    visit: Callable[..., Visit], guest: Guest
-) -> None:
-    page = on_stage(visit(), guest, leaning_carton(25), cut=True)
+def test_a_leaning_product_is_straightened_by_keyboard_and_delivered_as_on_the_board(tab: Visit, guest: Guest) -> None:
+    page = on_stage(tab, guest, leaning_carton(25), cut=True)
     page.locator(".steps").get_by_role("radio", name="Place").check(force=True)
     product = page.locator(".place-box")
     product.focus()
@@ -194,7 +191,7 @@ def test_a_leaning_product_is_straightened_by_keyboard_and_delivered_as_on_the_b
     page.locator("#make[aria-disabled=false]").focus()
     page.keyboard.press("Enter")
     page.locator("#download").wait_for(timeout=90 * SECONDS)
-    (job,) = guest.api.get("/v1/jobs?operation=swap").json()["items"]
+    (job,) = guest.jobs()
     assert job["render"]["report"]["placement"]["turn"] == turn
     left, top, right, bottom = job["render"]["report"]["cutout"]["placed_box"]
     upright = (right - left) * job["render"]["width"] / ((bottom - top) * job["render"]["height"])
@@ -208,6 +205,4 @@ def leaning_carton(degrees: float) -> bytes:
     turned = carton.rotate(degrees, Image.Resampling.BICUBIC, expand=True)
     photo = Image.new("RGB", (700, 800), (222, 220, 216))
     photo.paste(turned, ((700 - turned.width) // 2, (800 - turned.height) // 2), turned)
-    written = io.BytesIO()
-    photo.save(written, "JPEG", quality=92)
-    return written.getvalue()
+    return saved(photo, "JPEG", quality=92)

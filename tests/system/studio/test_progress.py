@@ -1,6 +1,5 @@
 """Jobs on the studio page: their progress, their end, and the pictures that can be made from them."""
 
-from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -23,10 +22,8 @@ from tests.system.studio.conftest import (
 )
 
 
-def test_progress_follows_the_job_and_a_closed_tab_loses_nothing(visit: Callable[..., Visit], guest: Guest) -> None:
-    tab = visit()
-    tab.sign_in(guest.key)
-    page = tab.page
+def test_progress_follows_the_job_and_a_closed_tab_loses_nothing(tab: Visit, guest: Guest) -> None:
+    page = tab.sign_in(guest.key)
     page.get_by_role("button", name="Use our sample bottle").click()
     choose_place(page)
     page.evaluate(
@@ -54,11 +51,9 @@ def test_progress_follows_the_job_and_a_closed_tab_loses_nothing(visit: Callable
 
 
 @pytest.mark.usefixtures("busy")
-def test_running_jobs_return_after_signing_in_and_can_be_stopped(visit: Callable[..., Visit], guest: Guest) -> None:
+def test_running_jobs_return_after_signing_in_and_can_be_stopped(tab: Visit, guest: Guest) -> None:
     running = job_id(guest.api, BOTTLE)
-    tab = visit()
-    tab.sign_in(guest.key)
-    page = tab.page
+    page = tab.sign_in(guest.key)
 
     page.get_by_role("region", name="Being made").get_by_role("link").click()
     page.get_by_role("button", name="Cancel and refund").click()
@@ -74,15 +69,11 @@ def test_running_jobs_return_after_signing_in_and_can_be_stopped(visit: Callable
     "fate",
     ["hangs", "is refused", "is away with all else", "ends at once", "breaks"],
 )
-def test_a_job_is_followed_to_its_end_with_every_fault_of_its_stream(
-    visit: Callable[..., Visit], guest: Guest, fate: str
-) -> None:
+def test_a_job_is_followed_to_its_end_with_every_fault_of_its_stream(tab: Visit, guest: Guest, fate: str) -> None:
     running = job_id(guest.api, BOTTLE)
-    tab = visit()
     for words in ("ERR_", "status of 429"):
         tab.mean(words)  # the browser's own message about each failed request
-    tab.sign_in(guest.key)
-    page = tab.page
+    page = tab.sign_in(guest.key)
     page.clock.install()
     held: list[Any] = []
 
@@ -113,12 +104,10 @@ def test_a_job_is_followed_to_its_end_with_every_fault_of_its_stream(
 
 
 def test_the_same_background_for_another_preset_and_another_seed(
-    visit: Callable[..., Visit], finished: tuple[Guest, dict[str, Any]]
+    tab: Visit, finished: tuple[Guest, dict[str, Any]]
 ) -> None:
     guest, first = finished
-    tab = visit()
-    tab.sign_in(guest.key, f"jobs/{first['job_id']}")
-    page = tab.page
+    page = tab.sign_in(guest.key, f"jobs/{first['job_id']}")
 
     page.get_by_text("Same background, other sales channel").click()
     assert page.get_by_role("radio", name="Amazon main image").is_disabled(), "it takes no scene"
@@ -139,7 +128,7 @@ def test_the_same_background_for_another_preset_and_another_seed(
     third = page.url.rpartition("/")[2]
     guest.api.delete(f"/v1/jobs/{third}")
 
-    asked = {one: guest.api.get(f"/v1/jobs/{one}/request").json() for one in (first["job_id"], second, third)}
+    asked = {one: guest.asked(one) for one in (first["job_id"], second, third)}
     assert asked[second]["request"]["source_render_public_id"] == first["render"]["public_id"]
     assert asked[second]["request"]["output_preset"] == PLACE
     assert asked[second]["seed"] == first["render"]["report"]["provenance"]["kept_seed"]
@@ -148,13 +137,11 @@ def test_the_same_background_for_another_preset_and_another_seed(
 
 
 def test_a_finished_picture_is_shown_pixel_by_pixel_and_next_to_another(
-    visit: Callable[..., Visit], finished: tuple[Guest, dict[str, Any]]
+    tab: Visit, finished: tuple[Guest, dict[str, Any]]
 ) -> None:
     guest, first = finished
     second = ended(guest.api, job_id(guest.api, small_bottle()))
-    tab = visit()
-    tab.sign_in(guest.key, f"jobs/{first['job_id']}")
-    page = tab.page
+    page = tab.sign_in(guest.key, f"jobs/{first['job_id']}")
     sheet, slider, level = page.locator(".sheet"), page.get_by_label("Before and after"), page.locator(".zoom-level")
 
     def pull(start: float, by: tuple[float, float]) -> None:
@@ -212,18 +199,14 @@ def test_a_finished_picture_is_shown_pixel_by_pixel_and_next_to_another(
     assert slider.is_visible()
 
 
-def test_a_job_without_a_place_for_its_product_leads_back_to_a_suitable_scene(
-    visit: Callable[..., Visit], guest: Guest
-) -> None:
+def test_a_job_without_a_place_for_its_product_leads_back_to_a_suitable_scene(tab: Visit, guest: Guest) -> None:
     key = upload(guest.api, BOTTLE)
     body = {"source_image_s3_key": key, "scene_type": "neon", "mood": "calm", "output_preset": PLACE}
     query = {"stance": "from_above"}
     accepted = guest.api.post("/v1/background-swap-with-spec", json=body, params=query).json()
     failed = ended(guest.api, accepted["job_id"])
     assert failed["error"]["code"] == "no_honest_placement"
-    tab = visit()
-    tab.sign_in(guest.key, f"jobs/{failed['job_id']}")
-    page = tab.page
+    page = tab.sign_in(guest.key, f"jobs/{failed['job_id']}")
     page.get_by_role("alert").get_by_text("This scene needs a photo from the front").wait_for()
     page.get_by_text("2 credits refunded. You have 10 credits.").wait_for()
     assert page.get_by_role("button", name="From above").get_attribute("aria-pressed") == "true"
@@ -240,18 +223,14 @@ def test_a_job_without_a_place_for_its_product_leads_back_to_a_suitable_scene(
     assert kept == "from_above", "all other choices stay"
 
 
-def test_make_it_without_limits_makes_that_picture_and_leaves_the_limits_of_others(
-    visit: Callable[..., Visit], guest: Guest
-) -> None:
+def test_make_it_without_limits_makes_that_picture_and_leaves_the_limits_of_others(tab: Visit, guest: Guest) -> None:
     photo = upload(guest.api, small_bottle())
     body = {"source_image_s3_key": photo, "scene_type": "podium", "mood": "natural", "output_preset": PLACE}
     limits = {"accept": '{"attempts": 1, "enlargement": 0.01}', "reference": "one.jpg"}
     accepted = guest.api.post("/v1/background-swap-with-spec", json=body, params=limits).json()
     refused = ended(guest.api, accepted["job_id"])
     assert refused["error"]["code"] == "not_accepted"
-    tab = visit()
-    tab.sign_in(guest.key, f"jobs/{refused['job_id']}")
-    page = tab.page
+    page = tab.sign_in(guest.key, f"jobs/{refused['job_id']}")
     page.get_by_role("button", name="Make it without limits · 2 credits").click()
     page.locator("#download").wait_for(timeout=90 * SECONDS)
     page.get_by_role("heading", name="one.jpg").wait_for()
@@ -265,10 +244,8 @@ def test_make_it_without_limits_makes_that_picture_and_leaves_the_limits_of_othe
     assert "accept=standard" in planned, "the next picture keeps its limits"
 
 
-def test_a_failed_job_shows_its_reason_and_the_refund(visit: Callable[..., Visit], guest: Guest) -> None:
-    tab = visit()
-    tab.sign_in(guest.key)
-    page = tab.page
+def test_a_failed_job_shows_its_reason_and_the_refund(tab: Visit, guest: Guest) -> None:
+    page = tab.sign_in(guest.key)
     put_on_stage(page, grey(), "wall.jpg")
     choose_place(page)
     make(page)

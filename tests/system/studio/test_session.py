@@ -1,6 +1,5 @@
 """Signing in to the studio page, and out."""
 
-from collections.abc import Callable
 from typing import Any
 
 from service.accounts.clients import Accounts
@@ -13,8 +12,7 @@ from tests.support.up import Up
 from tests.system.studio.conftest import Guest, assert_accessible, on_stage, small_bottle
 
 
-def test_an_unknown_key_is_reported_in_words(visit: Callable[..., Visit], guest: Guest) -> None:
-    tab = visit()
+def test_an_unknown_key_is_reported_in_words(tab: Visit, guest: Guest) -> None:
     tab.mean("status of 401")  # the browser's own message about each error
     tab.open()
     page = tab.page
@@ -31,10 +29,8 @@ def test_an_unknown_key_is_reported_in_words(visit: Callable[..., Visit], guest:
     assert guest.key not in page.evaluate("JSON.stringify({...sessionStorage, ...localStorage})")
 
 
-def test_a_half_typed_key_stays_when_the_address_changes(visit: Callable[..., Visit], guest: Guest) -> None:
-    tab = visit()
-    tab.sign_in(guest.key)
-    page = tab.page
+def test_a_half_typed_key_stays_when_the_address_changes(tab: Visit, guest: Guest) -> None:
+    page = tab.sign_in(guest.key)
     page.get_by_role("button", name="Sign out").click()
     page.get_by_label("Your key").fill(guest.key)
     tab.open("gallery")
@@ -44,10 +40,8 @@ def test_a_half_typed_key_stays_when_the_address_changes(visit: Callable[..., Vi
     page.get_by_role("heading", name="Gallery").wait_for()
 
 
-def test_a_key_can_be_typed_before_the_thumbnails_are_loaded(visit: Callable[..., Visit], guest: Guest) -> None:
-    tab = visit()
-    tab.sign_in(guest.key)
-    page = tab.page
+def test_a_key_can_be_typed_before_the_thumbnails_are_loaded(tab: Visit, guest: Guest) -> None:
+    page = tab.sign_in(guest.key)
     held: list[Any] = []
     page.route("**/studio/thumbnails", lambda route: held.append(route))  # a bound builtin has no name for it
     page.get_by_role("button", name="Sign out").click()
@@ -63,8 +57,7 @@ def test_a_key_can_be_typed_before_the_thumbnails_are_loaded(visit: Callable[...
     page.get_by_role("button", name="Sign out").wait_for()
 
 
-def test_a_revoked_key_is_replaced_in_a_dialog_and_the_draft_stays(visit: Callable[..., Visit], guest: Guest) -> None:
-    tab = visit()
+def test_a_revoked_key_is_replaced_in_a_dialog_and_the_draft_stays(tab: Visit, guest: Guest) -> None:
     tab.mean("status of 401")
     tab.open()
     page = tab.page
@@ -99,8 +92,7 @@ def test_a_revoked_key_is_replaced_in_a_dialog_and_the_draft_stays(visit: Callab
     other.get_by_label("Your key").wait_for()
 
 
-def test_a_page_that_failed_to_load_can_be_signed_out_of(visit: Callable[..., Visit], guest: Guest) -> None:
-    tab = visit()
+def test_a_page_that_failed_to_load_can_be_signed_out_of(tab: Visit, guest: Guest) -> None:
     page = tab.page
     tab.mean("ERR_FAILED")
     page.route("**/v1/moods", lambda route: route.abort())
@@ -112,14 +104,13 @@ def test_a_page_that_failed_to_load_can_be_signed_out_of(visit: Callable[..., Vi
     page.get_by_label("Your key").wait_for()
 
 
-def test_a_client_that_must_sign_gets_an_explanation_and_stays_signed_in(visit: Callable[..., Visit], up: Up) -> None:
+def test_a_client_that_must_sign_gets_an_explanation_and_stays_signed_in(tab: Visit, up: Up) -> None:
     guest, settings = Guest(up, "signer", 10), Settings(home=up.home)
     engine = create_engine(settings.sqlalchemy_url)
     accounts = Accounts(engine, open_cipher(settings))
     accounts.set_shopify_secret("signer", "s")
     accounts.require_signature("signer", True)
     engine.dispose()
-    tab = visit()
     tab.mean("status of 401")
     on_stage(tab, guest)
 

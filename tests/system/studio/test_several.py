@@ -11,10 +11,12 @@ from PIL import Image, ImageOps
 
 from tests.support.browser import Visit
 from tests.support.polling import until
+from tests.support.specimens import saved
 from tests.support.up import BOTTLE, grey
 from tests.system.studio.conftest import (
     SECONDS,
     Guest,
+    Window,
     assert_accessible,
     assert_fits,
     choose_place,
@@ -32,9 +34,7 @@ PHOTOS = {"front.jpg": BOTTLE, "wall.jpg": grey(), "notes.jpg": b"not a photo"}
 
 
 def mirrored() -> bytes:
-    written = io.BytesIO()
-    ImageOps.mirror(Image.open(io.BytesIO(BOTTLE)).reduce(2)).save(written, "JPEG")
-    return written.getvalue()
+    return saved(ImageOps.mirror(Image.open(io.BytesIO(BOTTLE)).reduce(2)), "JPEG")
 
 
 def pair() -> bytes:
@@ -43,9 +43,7 @@ def pair() -> bytes:
     photo = Image.new("RGB", (1100, 620), bottle.getpixel((3, 3)))
     photo.paste(bottle, (40, 40))
     photo.paste(bottle.resize((300, 386)), (700, 194))
-    written = io.BytesIO()
-    photo.save(written, "JPEG", quality=92)
-    return written.getvalue()
+    return saved(photo, "JPEG", quality=92)
 
 
 def tile(page: Any, name: str) -> Any:
@@ -63,12 +61,8 @@ def zipped(download: Any) -> zipfile.ZipFile:
     return read
 
 
-def test_several_photos_are_priced_made_and_saved_together_and_each_shows_its_result(
-    visit: Callable[..., Visit], guest: Guest
-) -> None:
-    tab = visit()
-    tab.sign_in(guest.key)
-    page = tab.page
+def test_several_photos_are_priced_made_and_saved_together_and_each_shows_its_result(tab: Visit, guest: Guest) -> None:
+    page = tab.sign_in(guest.key)
     put(page, {**PHOTOS, "Rückseite.jpg": mirrored()})
     page.locator("li[data-state=failed]").get_by_text("not a supported photo").wait_for()
     choose_place(page)
@@ -128,11 +122,9 @@ def test_several_photos_are_priced_made_and_saved_together_and_each_shows_its_re
     assert guest.api.get("/v1/renders").json()["items"] == []
 
 
-def test_photos_dropped_during_an_outage_are_sent_after_it(visit: Callable[..., Visit], guest: Guest) -> None:
-    tab = visit()
+def test_photos_dropped_during_an_outage_are_sent_after_it(tab: Visit, guest: Guest) -> None:
     tab.mean("ERR_INTERNET_DISCONNECTED")
-    tab.sign_in(guest.key)
-    page = tab.page
+    page = tab.sign_in(guest.key)
     page.get_by_text("Drop product photos").wait_for()
     tab.context.set_offline(True)
     drop(page, small_bottle(), "alone.jpg")
@@ -156,9 +148,8 @@ def test_photos_dropped_during_an_outage_are_sent_after_it(visit: Callable[..., 
 
 
 def test_the_cost_and_the_refunds_of_several_photos_are_counted_in_every_tab(
-    visit: Callable[..., Visit], guest: Guest, pause: Callable[[], None]
+    tab: Visit, guest: Guest, pause: Callable[[], None]
 ) -> None:
-    tab = visit()
     tab.sign_in(guest.key)
     first = tab.page
     put(first, {"front.jpg": small_bottle(), "back.jpg": small_bottle()})
@@ -173,18 +164,16 @@ def test_the_cost_and_the_refunds_of_several_photos_are_counted_in_every_tab(
     first.locator("#make[aria-disabled=false]").click()
     for page in (first, second):
         page.locator("#balance").get_by_text("6 credits").wait_for()
-    for job in guest.api.get("/v1/jobs?operation=swap").json()["items"]:
-        guest.api.delete(f"/v1/jobs/{job['job_id']}")
+    guest.cancel()
     for page in (first, second):
         page.locator("#balance").get_by_text("10 credits").wait_for()
 
 
 def test_an_order_whose_answer_is_lost_is_not_charged_twice_and_what_has_not_begun_is_cancelled(
-    visit: Callable[..., Visit], guest: Guest, pause: Callable[[], None]
+    visit: Window, guest: Guest, pause: Callable[[], None]
 ) -> None:
     tab = visit(viewport={"width": 390, "height": 844}, has_touch=True)
-    tab.sign_in(guest.key)
-    page = tab.page
+    page = tab.sign_in(guest.key)
     put(page, {f"{number}.jpg": BOTTLE for number in range(3)})
     choose_place(page)
     page.locator("#make[aria-disabled=false]").wait_for()
@@ -196,7 +185,7 @@ def test_an_order_whose_answer_is_lost_is_not_charged_twice_and_what_has_not_beg
     page.get_by_role("button", name="Make 3 pictures").click()
     page.locator("li:is([data-state=waiting], [data-state=running])").nth(2).wait_for()
 
-    jobs = guest.api.get("/v1/jobs?operation=swap").json()["items"]
+    jobs = guest.jobs()
     assert sorted(job["reference"] for job in jobs) == ["0.jpg", "1.jpg", "2.jpg"]
     assert (len(sent), len(set(sent))) == (2, 1)
     assert guest.balance() == 10 - 3 * 2
@@ -213,12 +202,8 @@ def test_an_order_whose_answer_is_lost_is_not_charged_twice_and_what_has_not_beg
     page.locator(".gallery").get_by_text("You cancelled").nth(2).wait_for()
 
 
-def test_the_tray_works_by_keyboard_and_the_last_photo_leaves_an_empty_stage(
-    visit: Callable[..., Visit], guest: Guest
-) -> None:
-    tab = visit()
-    tab.sign_in(guest.key)
-    page = tab.page
+def test_the_tray_works_by_keyboard_and_the_last_photo_leaves_an_empty_stage(tab: Visit, guest: Guest) -> None:
+    page = tab.sign_in(guest.key)
     put(page, {"first.jpg": BOTTLE, "second.jpg": BOTTLE})
     page.locator("li[data-state=ready]").nth(1).wait_for()
     page.get_by_role("button", name="Remove first.jpg").focus()
@@ -251,10 +236,8 @@ def test_the_tray_works_by_keyboard_and_the_last_photo_leaves_an_empty_stage(
     assert names(page) == ["stands.jpg", "a.jpg", "b.jpg"], "a photo already there joins them too"
 
 
-def test_a_photo_of_the_tray_can_be_mended(visit: Callable[..., Visit], keeper: Guest) -> None:
-    tab = visit()
-    tab.sign_in(keeper.key)
-    page = tab.page
+def test_a_photo_of_the_tray_can_be_mended(tab: Visit, keeper: Guest) -> None:
+    page = tab.sign_in(keeper.key)
     put(page, {"front.jpg": small_bottle(), "notes.jpg": b"not a photo"})
     page.get_by_role("button", name="Mend the cut-out: front.jpg").click()
     canvas = page.get_by_role("application")
@@ -269,11 +252,9 @@ def test_a_photo_of_the_tray_can_be_mended(visit: Callable[..., Visit], keeper: 
 
 
 def test_doubtful_photos_come_first_and_are_asked_about_once_and_photos_without_a_place_are_left_out(
-    visit: Callable[..., Visit], guest: Guest, pause: Callable[[], None]
+    tab: Visit, guest: Guest, pause: Callable[[], None]
 ) -> None:
-    tab = visit()
-    tab.sign_in(guest.key)
-    page = tab.page
+    page = tab.sign_in(guest.key)
     put(page, {"front.jpg": small_bottle(), "back.jpg": mirrored(), "pair.jpg": pair()})
     choose_place(page)
     doubtful = page.locator("li[data-doubt]")
@@ -306,7 +287,7 @@ def test_doubtful_photos_come_first_and_are_asked_about_once_and_photos_without_
     assert_accessible(page)
     page.keyboard.press("Escape")
     doubtful.locator(":focus").wait_for()  # it is checked first
-    assert guest.api.get("/v1/jobs?operation=swap").json()["items"] == []
+    assert guest.jobs() == []
     asked_before = len(tab.asked)
     page.reload()
     page.locator("#make[aria-disabled=false]").wait_for()
@@ -317,24 +298,21 @@ def test_doubtful_photos_come_first_and_are_asked_about_once_and_photos_without_
     make(page)
     question.get_by_role("button", name="Leave this one out").click()
     page.locator("li[data-state=waiting]").nth(1).wait_for()
-    asked = {job["reference"]: job for job in guest.api.get("/v1/jobs?operation=swap").json()["items"]}
+    asked = {job["reference"]: job for job in guest.jobs()}
     assert set(asked) == {"front.jpg", "back.jpg"}
-    stances = {name: _placement(guest, job)["stance"] for name, job in asked.items()}
+    stances = {name: guest.asked(job["job_id"])["placement"]["stance"] for name, job in asked.items()}
     assert stances == {"front.jpg": "auto", "back.jpg": "from_above"}
     page.get_by_role("button", name="It is right: pair.jpg").click()
     make(page)  # no question this time
     page.locator("li[data-state=waiting]").nth(2).wait_for()
-    for job in guest.api.get("/v1/jobs?operation=swap").json()["items"]:
-        guest.api.delete(f"/v1/jobs/{job['job_id']}")
+    guest.cancel()
 
 
 def test_cutouts_are_requested_again_after_retry_after_and_the_others_are_ordered_meanwhile(
-    visit: Callable[..., Visit], guest: Guest
+    tab: Visit, guest: Guest
 ) -> None:
-    tab = visit()
     tab.mean("status of 429")
-    tab.sign_in(guest.key)
-    page = tab.page
+    page = tab.sign_in(guest.key)
     choose_place(page)
     refused: list[str] = []
 
@@ -355,21 +333,12 @@ def test_cutouts_are_requested_again_after_retry_after_and_the_others_are_ordere
     page.get_by_role("button", name="Make the one that is ready").click()
     page.locator("li:is([data-state=waiting], [data-state=running])").wait_for()
     page.locator("li[data-state=ready]").wait_for()
-    (job,) = guest.api.get("/v1/jobs?operation=swap").json()["items"]
-    guest.api.delete(f"/v1/jobs/{job['job_id']}")
+    assert len(guest.jobs()) == 1
+    guest.cancel()
 
 
-def _placement(guest: Guest, job: dict[str, Any]) -> dict[str, Any]:
-    found: dict[str, Any] = guest.api.get(f"/v1/jobs/{job['job_id']}/request").json()["placement"]
-    return found
-
-
-def test_a_photo_of_the_tray_has_a_free_preview_and_its_picture_matches_it(
-    visit: Callable[..., Visit], guest: Guest
-) -> None:
-    tab = visit()
-    tab.sign_in(guest.key)
-    page = tab.page
+def test_a_photo_of_the_tray_has_a_free_preview_and_its_picture_matches_it(tab: Visit, guest: Guest) -> None:
+    page = tab.sign_in(guest.key)
     put(page, {"front.jpg": small_bottle(), "back.jpg": mirrored()})
     choose_place(page)
     page.locator("li[data-state=ready]").nth(1).wait_for()
@@ -378,7 +347,7 @@ def test_a_photo_of_the_tray_has_a_free_preview_and_its_picture_matches_it(
     looked.get_by_text("This is what you get").wait_for(timeout=90 * SECONDS)
     assert_accessible(page)
     assert guest.balance() == 10
-    (look,) = guest.api.get("/v1/jobs?preview=true").json()["items"]
+    (look,) = guest.jobs("preview=true")
     unfold(page, "scene_type")
     page.locator("[data-choice=scene_type]").get_by_role("radio", name="Arch niche").check(force=True)
     looked.wait_for(state="detached")
@@ -387,5 +356,5 @@ def test_a_photo_of_the_tray_has_a_free_preview_and_its_picture_matches_it(
 
     make(page)
     page.locator("li[data-state=done]").nth(1).wait_for(timeout=180 * SECONDS)
-    seeds = {job["reference"]: job["seed"] for job in guest.api.get("/v1/jobs?operation=swap").json()["items"]}
+    seeds = {job["reference"]: job["seed"] for job in guest.jobs()}
     assert seeds["front.jpg"] == look["seed"] != seeds["back.jpg"]
