@@ -6,17 +6,12 @@ import json
 import logging
 from collections.abc import Callable
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import c2pa
 import numpy as np
 import pytest
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 from numpy.typing import NDArray
 from PIL import Image
 
@@ -37,58 +32,19 @@ from tests.support.still_life import jpeg, networks, preset, spec, still_life
 from tests.support.storm.servers import free_port
 
 COMPOSITE = "compositeWithTrainedAlgorithmicMedia"
-PEM, NO_PASSWORD = serialization.Encoding.PEM, serialization.NoEncryption()
-
-
-def named(organisation: str, common: str) -> x509.Name:
-    return x509.Name(
-        [x509.NameAttribute(NameOID.ORGANIZATION_NAME, organisation), x509.NameAttribute(NameOID.COMMON_NAME, common)]
-    )
-
-
-def certificate(
-    subject: x509.Name,
-    key: ec.EllipticCurvePrivateKey,
-    issuer: x509.Name,
-    by: ec.EllipticCurvePrivateKey,
-    *,
-    root: bool,
-) -> x509.Certificate:
-    """Return a certificate by the C2PA specification's profile. The root signs certificates, the other manifests."""
-    now = datetime.now(UTC)
-    usage = dict.fromkeys(
-        ["content_commitment", "key_encipherment", "data_encipherment", "key_agreement", "encipher_only"], False
-    )
-    builder = (
-        x509.CertificateBuilder(issuer, subject, key.public_key(), x509.random_serial_number())
-        .not_valid_before(now - timedelta(days=1))
-        .not_valid_after(now + timedelta(days=30))
-        .add_extension(x509.BasicConstraints(ca=root, path_length=None), critical=True)
-        .add_extension(
-            x509.KeyUsage(digital_signature=not root, key_cert_sign=root, crl_sign=root, decipher_only=False, **usage),
-            critical=True,
-        )
-        .add_extension(x509.SubjectKeyIdentifier.from_public_key(key.public_key()), critical=False)
-        .add_extension(x509.AuthorityKeyIdentifier.from_issuer_public_key(by.public_key()), critical=False)
-    )
-    if not root:
-        purpose = x509.ExtendedKeyUsage([ExtendedKeyUsageOID.EMAIL_PROTECTION])
-        builder = builder.add_extension(purpose, critical=False)
-    return builder.sign(by, hashes.SHA256())
 
 
 @pytest.fixture(scope="module")
 def signing(tmp_path_factory: pytest.TempPathFactory) -> Settings:
-    """Settings with a certificate of "Example Shop", signed by a root of "Example Trust"."""
+    """Settings with a certificate of "Example Shop" and its authority."""
     folder = tmp_path_factory.mktemp("c2pa")
-    root_key, key = ec.generate_private_key(ec.SECP256R1()), ec.generate_private_key(ec.SECP256R1())
-    root_name, name = named("Example Trust", "Root"), named("Example Shop", "Pictures")
-    root = certificate(root_name, root_key, root_name, root_key, root=True)
-    leaf = certificate(name, key, root_name, root_key, root=False)
-    (folder / "chain.pem").write_bytes(leaf.public_bytes(PEM) + root.public_bytes(PEM))
-    (folder / "root.pem").write_bytes(root.public_bytes(PEM))
-    for file, secret in {"key.pem": key, "root-key.pem": root_key}.items():
-        (folder / file).write_bytes(secret.private_bytes(PEM, serialization.PrivateFormat.PKCS8, NO_PASSWORD))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("service.marks.chain.ORGANISATION", "Example Shop")
+        made = renewed(None)
+    (folder / "chain.pem").write_text(made.certificates)
+    (folder / "root.pem").write_text(made.certificates.partition("-----END CERTIFICATE-----\n")[2])
+    (folder / "key.pem").write_text(made.leaf_key)
+    (folder / "root-key.pem").write_text(made.keys.removeprefix(made.leaf_key))
     return Settings(c2pa_certificate=folder / "chain.pem", c2pa_key=folder / "key.pem")
 
 
@@ -228,7 +184,7 @@ def test_a_swap_is_signed_and_its_report_measures_the_signed_file(credentials: C
     assert rules["content_credentials"].source_url.startswith("https://c2pa.org/")
     assert rules["bytes"].measured == len(made.data)
     assert rules["ai_marking"].status == "pass"
-    assert manifest(made.data, "image/jpeg")["signature_info"]["common_name"] == "Pictures"
+    assert manifest(made.data, "image/jpeg")["signature_info"]["common_name"] == "Installation's own certificate"
 
 
 def test_without_a_certificate_nothing_is_signed_or_reported() -> None:
