@@ -12,8 +12,13 @@ import pytest
 ROOT = Path(__file__).parents[2]
 
 
-def environment(**changes: str) -> dict[str, str]:
-    return {**os.environ, **changes}  # noqa: TID251  # the child's environment
+PATH = os.environ["PATH"]  # noqa: TID251  # the child's
+
+
+def ran(*command: str | Path, cwd: str | Path = ROOT, **changes: str) -> subprocess.CompletedProcess[str]:
+    """Run a program with changed variables."""
+    environment = {**os.environ, **changes}  # noqa: TID251  # the child's
+    return subprocess.run(command, cwd=cwd, env=environment, capture_output=True, text=True, check=False)
 
 
 def pretended_gpu(folder: Path) -> str:
@@ -21,14 +26,11 @@ def pretended_gpu(folder: Path) -> str:
     program = folder / "nvidia-smi"
     program.write_text("#!/bin/sh\necho pretended\n")
     program.chmod(0o755)
-    return f"{folder}:{environment()['PATH']}"
+    return f"{folder}:{PATH}"
 
 
 def chosen(**changes: str) -> str:
-    command = [str(ROOT / "scripts/device"), sys.executable]
-    return subprocess.run(
-        command, env=environment(**changes), capture_output=True, text=True, check=True
-    ).stdout.strip()
+    return ran(ROOT / "scripts/device", sys.executable, **changes).stdout.strip()
 
 
 def has_driver() -> bool:
@@ -54,9 +56,7 @@ def test_set_up_takes_onnxruntimes_cuda_build_where_there_is_a_driver_unless_a_s
 def test_a_named_python_that_does_not_run_is_refused_and_no_other_taken() -> None:
     stub = shutil.which("false")
     assert stub is not None
-    done = subprocess.run(
-        [ROOT / "scripts/setup"], env=environment(PYTHON=stub), capture_output=True, text=True, check=False
-    )
+    done = ran(ROOT / "scripts/setup", PYTHON=stub)
 
     assert done.returncode == 1
     assert f"(tried: {stub}). Set PYTHON" in done.stderr
@@ -72,9 +72,7 @@ def builds(checkout: Path) -> list[str]:
 
 
 def run(checkout: Path, *command: str, **changes: str) -> str:
-    done = subprocess.run(
-        command, cwd=checkout, env=environment(**changes), capture_output=True, text=True, check=False
-    )
+    done = ran(*command, cwd=checkout, **changes)
     assert done.returncode == 0, done.stdout + done.stderr
     return done.stdout
 
@@ -102,19 +100,12 @@ def test_the_first_command_swaps_on_a_pretended_gpu_and_set_up_follows_the_machi
     )
     assert run(checkout, ".venv/bin/python", "-c", code).split()[-1] == "cpu"
 
-    for path, build in ((environment()["PATH"], "onnxruntime"), (gpu, "onnxruntime-gpu")):
+    for path, build in ((PATH, "onnxruntime"), (gpu, "onnxruntime-gpu")):
         run(checkout, "scripts/setup", PATH=path, **small)
         assert builds(checkout) == [build]
 
     # A device chosen by name is refused, and the first command reports why.
-    done = subprocess.run(
-        ["scripts/quickstart"],
-        cwd=checkout,
-        env=environment(**small, BACKDROP_DEVICE="cuda"),
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    done = ran("scripts/quickstart", cwd=checkout, **small, BACKDROP_DEVICE="cuda")
     assert done.returncode == 1
     assert "BACKDROP_DEVICE is cuda, but" in done.stderr
     assert "Traceback" not in done.stderr
@@ -149,9 +140,8 @@ def test_a_wheel_other_than_the_locked_one_is_not_installed(tmp_path: Path) -> N
 
     def install(lock: str) -> subprocess.CompletedProcess[str]:
         (tmp_path / "lock").write_text(lock)
-        command = [str(ROOT / ".venv/bin/uv"), "pip", "install", "--no-deps", "--target", str(tmp_path / "target")]
-        command += ["--constraint", str(tmp_path / "lock"), "python-ulid"]
-        return subprocess.run(command, capture_output=True, text=True, check=False)
+        where = ("--target", tmp_path / "target", "--constraint", tmp_path / "lock")
+        return ran(ROOT / ".venv/bin/uv", "pip", "install", "--no-deps", *where, "python-ulid")
 
     for one in hashes:
         lock = lock.replace(one, "0" * 64)
@@ -169,9 +159,7 @@ def test_base_images_are_pinned_to_their_registries_digests(tmp_path: Path) -> N
         docker = tmp_path / "docker"
         docker.write_text(f"#!/bin/sh\necho '{answer}'\n")
         docker.chmod(0o755)
-        path = f"{tmp_path}:{environment()['PATH']}"
-        command = [tmp_path / "scripts/image/pin"]
-        return subprocess.run(command, env=environment(PATH=path), capture_output=True, text=True, check=False)
+        return ran(tmp_path / "scripts/image/pin", PATH=f"{tmp_path}:{PATH}")
 
     for digest in ("sha256:" + "1" * 64, "sha256:" + "2" * 64):  # the second time over the first
         assert not pin(digest).returncode
