@@ -28,6 +28,7 @@ OF_THE_CHART = {
     *("METRICS_HOST", "DEVICE", "STOP_GRACE", "WORKER_TAKES"),
 }
 Object = dict[str, Any]
+Render = Callable[..., list[Object]]
 
 
 @pytest.fixture(scope="module")
@@ -40,7 +41,7 @@ def charts() -> Charts:
 
 
 @pytest.fixture(scope="module")
-def render(charts: Charts) -> Callable[..., list[Object]]:
+def render(charts: Charts) -> Render:
     @cache
     def objects(example: str, *values: str) -> list[Object]:
         given = [part for value in values for part in ("--set", value)]
@@ -84,9 +85,7 @@ def test_the_chart_is_linted(charts: Charts) -> None:
     assert not result.returncode, result.stdout + result.stderr
 
 
-def test_every_object_of_every_example_has_only_fields_of_its_kind(
-    charts: Charts, render: Callable[..., list[Object]]
-) -> None:
+def test_every_object_of_every_example_has_only_fields_of_its_kind(charts: Charts, render: Render) -> None:
     objects = [one for example in EXAMPLES for one in render(example)]
     validators = charts.validators(objects)
     wrong = [
@@ -102,7 +101,7 @@ def test_every_object_of_every_example_has_only_fields_of_its_kind(
 
 @pytest.mark.parametrize("example", EXAMPLES)
 def test_no_container_is_root_or_writes_to_its_root_file_system_and_secrets_come_from_secrets(
-    render: Callable[..., list[Object]], example: str
+    render: Render, example: str
 ) -> None:
     objects = render(example)
     assert "Secret" not in {one["kind"] for one in objects}, "those that exist are used"
@@ -120,7 +119,7 @@ def test_no_container_is_root_or_writes_to_its_root_file_system_and_secrets_come
         assert {name for name in variables if name.startswith("BACKDROP_")} <= known
 
 
-def test_each_part_gets_only_the_secrets_that_it_needs(render: Callable[..., list[Object]]) -> None:
+def test_each_part_gets_only_the_secrets_that_it_needs(render: Render) -> None:
     found = secrets(
         render("gpu", "database.parts.migrate.existingSecret=owner", "database.parts.worker.key=WORKER_URL")
     )
@@ -141,7 +140,7 @@ def test_each_part_gets_only_the_secrets_that_it_needs(render: Callable[..., lis
 
 
 def test_the_migration_may_reach_the_database_before_it_runs_and_leaves_its_log(
-    render: Callable[..., list[Object]],
+    render: Render,
 ) -> None:
     objects = render("gpu")
     job, policy = (named(objects, kind, "-migrate")["metadata"] for kind in ("Job", "NetworkPolicy"))
@@ -178,7 +177,7 @@ def test_a_setting_is_written_as_given(charts: Charts, tmp_path: Path) -> None:
     assert {name: getattr(read, name.lower()) for name in given} == given
 
 
-def test_a_catalogue_is_mounted_into_apis_and_workers(render: Callable[..., list[Object]]) -> None:
+def test_a_catalogue_is_mounted_into_apis_and_workers(render: Render) -> None:
     for example, name in (("gpu", "catalogue.configMap.name=ours"), ("gpu", "")):
         for pod in pods(render(example, *filter(None, [name]))):
             (container,) = pod["containers"]
@@ -200,16 +199,14 @@ def test_impossible_values_are_refused(charts: Charts) -> None:
     )
 
 
-def test_a_namespaces_own_user_ids_are_left_to_it(render: Callable[..., list[Object]]) -> None:
+def test_a_namespaces_own_user_ids_are_left_to_it(render: Render) -> None:
     unset = [f"podSecurityContext.{name}=null" for name in ("runAsUser", "runAsGroup", "fsGroup")]
     for pod in pods(render("gpu", *unset)):
         assert pod["securityContext"] == {"runAsNonRoot": True, "seccompProfile": {"type": "RuntimeDefault"}}
 
 
 @pytest.mark.parametrize("part", ["api", "worker", "sweep", "migrate"])
-def test_each_part_has_labels_a_priority_and_a_spread_of_its_own(
-    render: Callable[..., list[Object]], part: str
-) -> None:
+def test_each_part_has_labels_a_priority_and_a_spread_of_its_own(render: Render, part: str) -> None:
     spread = "maxSkew=1,{0}.topologyKey=zone,{0}.whenUnsatisfiable=DoNotSchedule"
     list_ = f"{part}.topologySpreadConstraints[0]"
     values = [f"{part}.podLabels.team=shop", f"{part}.priorityClassName=high", f"{list_}.{spread.format(list_)}"]
@@ -223,7 +220,7 @@ def test_each_part_has_labels_a_priority_and_a_spread_of_its_own(
     assert constraint["labelSelector"]["matchLabels"]["app.kubernetes.io/component"] == part
 
 
-def test_ingress_and_autoscaler_lead_to_the_api(render: Callable[..., list[Object]]) -> None:
+def test_ingress_and_autoscaler_lead_to_the_api(render: Render) -> None:
     objects = render("aks")
     ingress = named(objects, "Ingress", "-api")["spec"]
     backend = ingress["rules"][0]["http"]["paths"][0]["backend"]["service"]
@@ -238,7 +235,7 @@ def test_ingress_and_autoscaler_lead_to_the_api(render: Callable[..., list[Objec
     assert deployment["metadata"]["annotations"] == {"reloader.stakater.com/auto": "true"}
 
 
-def test_a_pod_monitor_finds_the_pods_by_their_labels(render: Callable[..., list[Object]]) -> None:
+def test_a_pod_monitor_finds_the_pods_by_their_labels(render: Render) -> None:
     objects = render("gke")
     monitor = named(objects, "PodMonitor", "")["spec"]
     assert "ServiceMonitor" not in {one["kind"] for one in objects}
@@ -262,7 +259,7 @@ def counted(queries: list[str], states: list[tuple[str, str, bool]]) -> list[flo
 
 
 def test_the_autoscaler_weighs_waiting_jobs_by_operation_and_counts_running_ones_in_the_real_schema(
-    render: Callable[..., list[Object]],
+    render: Render,
 ) -> None:
     trigger = named(render("gpu"), "ScaledObject", "-worker")["spec"]["triggers"][0]
     assert trigger["type"] == "postgresql"
@@ -315,7 +312,7 @@ def test_groups_of_workers_that_leave_a_kind_out_or_share_a_name_are_refused(cha
     assert "preview" in refused(charts, f"{one}.takes={{preview,cutouts,swaps}}")
 
 
-def test_one_worker_stays_unless_zero_is_chosen(render: Callable[..., list[Object]]) -> None:
+def test_one_worker_stays_unless_zero_is_chosen(render: Render) -> None:
     assert named(render("gpu"), "ScaledObject", "-worker")["spec"]["minReplicaCount"] == 1
     assert named(render("spot"), "ScaledObject", "-worker")["spec"]["minReplicaCount"] == 0
     # An upgrade must not reset the autoscaler's number.
@@ -323,9 +320,7 @@ def test_one_worker_stays_unless_zero_is_chosen(render: Callable[..., list[Objec
     assert named(render("cpu"), "Deployment", "-worker")["spec"]["replicas"] == 2
 
 
-def test_a_workers_grace_period_exceeds_the_time_to_hand_its_jobs_back(
-    render: Callable[..., list[Object]], charts: Charts
-) -> None:
+def test_a_workers_grace_period_exceeds_the_time_to_hand_its_jobs_back(render: Render, charts: Charts) -> None:
     for example in EXAMPLES:
         pod = named(render(example), "Deployment", "-worker")["spec"]["template"]["spec"]
         variables = {one["name"]: one.get("value") for one in pod["containers"][0]["env"]}
@@ -333,7 +328,7 @@ def test_a_workers_grace_period_exceeds_the_time_to_hand_its_jobs_back(
     assert "can hand its jobs back" in refused(charts, "worker.stopGrace=60")
 
 
-def test_a_gpu_is_requested_where_the_example_has_one(render: Callable[..., list[Object]]) -> None:
+def test_a_gpu_is_requested_where_the_example_has_one(render: Render) -> None:
     def limits(example: str) -> set[str]:
         pod = named(render(example), "Deployment", "-worker")["spec"]["template"]["spec"]
         return {name for name in pod["containers"][0]["resources"]["limits"] if "/" in name}
@@ -345,7 +340,7 @@ def test_a_gpu_is_requested_where_the_example_has_one(render: Callable[..., list
     ]
 
 
-def test_alert_rules_and_dashboard_match_the_files(render: Callable[..., list[Object]]) -> None:
+def test_alert_rules_and_dashboard_match_the_files(render: Render) -> None:
     objects = render("gpu", "metrics.rules.enabled=true", "metrics.dashboard.enabled=true")
     rules = yaml.safe_load((CHART / "files" / "rules.yml").read_text())
     dashboard = (CHART / "files" / "dashboard.json").read_text()
@@ -354,7 +349,7 @@ def test_alert_rules_and_dashboard_match_the_files(render: Callable[..., list[Ob
     assert named(objects, "ConfigMap", "-dashboard")["data"] == {"backdrop.json": dashboard}
 
 
-def test_each_alert_links_to_its_section_of_the_page_that_runbook_names(render: Callable[..., list[Object]]) -> None:
+def test_each_alert_links_to_its_section_of_the_page_that_runbook_names(render: Render) -> None:
     page = "https://docs.example/alerts/"
     objects = render("gpu", "metrics.rules.enabled=true", f"metrics.rules.runbook={page}")
     rules = [rule for group in named(objects, "PrometheusRule", "")["spec"]["groups"] for rule in group["rules"]]
@@ -371,7 +366,7 @@ def test_missing_and_unknown_values_of_the_chart_are_reported(charts: Charts) ->
 
 
 @pytest.mark.nightly  # the models' import takes a second of CPU time
-def test_the_autoscalers_objects_have_only_fields_of_keda(render: Callable[..., list[Object]]) -> None:
+def test_the_autoscalers_objects_have_only_fields_of_keda(render: Render) -> None:
     from cloudcoil.models.keda import v1alpha1
 
     found = [one for name in ("gpu", "spot") for one in render(name) if one["apiVersion"].startswith("keda.sh/")]
