@@ -21,6 +21,7 @@ from pipeline.placement.camera import seen_from
 from pipeline.report import to_json
 from pipeline.swap import STAGES, SwapResult, swap
 from service.catalogue.fonts import bundled_fonts
+from tests.support.specimens import saved
 from tests.support.still_life import PHOTO, Darkener, cut_out_png, jpeg, networks, preset, spec, still_life
 
 LIMITS = Limits()
@@ -134,9 +135,7 @@ def shoes() -> bytes:
     picture = Image.new("RGBA", (400, 400))
     for left in (90, 220):
         ImageDraw.Draw(picture).ellipse((left, 80, left + 90, 340), fill=(120, 60, 40, 255))
-    file = BytesIO()
-    picture.save(file, "PNG")
-    return file.getvalue()
+    return saved(picture, "PNG")
 
 
 ABOVE = replace(networks(), viewpoint=Looks("above", elevation=0.8))

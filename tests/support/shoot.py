@@ -18,6 +18,7 @@ from service.accounts.clients import Accounts
 from tests.support.command_line import BACKDROP, run
 from tests.support.polling import until
 from tests.support.served import Served
+from tests.support.specimens import saved
 
 PRESETS = ("transparent_cutout", "instagram_landscape")
 
@@ -26,9 +27,7 @@ def photo(number: int = 0) -> bytes:
     """Return a small photo without a cut-out of its own, a different one for each number."""
     picture = np.full((120, 100, 3), (225, 228, 230), np.uint8)
     picture[20:100, 30:70] = (60 + number % 180, 30, 90)
-    file = io.BytesIO()
-    Image.fromarray(picture).save(file, "PNG")
-    return file.getvalue()
+    return saved(Image.fromarray(picture), "PNG")
 
 
 class Shoot:

@@ -1,7 +1,6 @@
 """Pictures made in code, and stand-ins for the networks that keep their interface and really compute an answer."""
 
 from collections.abc import Sequence
-from io import BytesIO
 from pathlib import Path
 from typing import Literal
 
@@ -16,6 +15,7 @@ from pipeline.core.spec import Mood, Preset, Scene, SceneKind, Spec
 from pipeline.core.types import Photo, Rgb8
 from pipeline.geometry.ray import Field
 from pipeline.scene.layout import Layout
+from tests.support.specimens import saved
 
 SAMPLES = Path(__file__).resolve().parents[2] / "service" / "sample"
 
@@ -35,16 +35,12 @@ def still_life(width: int = 240, height: int = 300, *, cut: bool = False) -> tup
 
 
 def jpeg(rgb: Rgb8) -> bytes:
-    file = BytesIO()
-    Image.fromarray(rgb).save(file, "JPEG", quality=95)
-    return file.getvalue()
+    return saved(Image.fromarray(rgb), "JPEG", quality=95)
 
 
 def cut_out_png(rgb: Rgb8, alpha: NDArray[np.float32]) -> bytes:
     """A photo with a cut-out of its own: no network looks at it."""
-    file = BytesIO()
-    Image.fromarray(np.dstack([rgb, np.rint(alpha * 255).astype(np.uint8)])).save(file, "PNG")
-    return file.getvalue()
+    return saved(Image.fromarray(np.dstack([rgb, np.rint(alpha * 255).astype(np.uint8)])), "PNG")
 
 
 def two_products(
@@ -68,9 +64,7 @@ def two_products(
         alpha = Image.new("L", picture.size)
         alpha.paste(product.getchannel("A"), place)
         masks.append(np.asarray(alpha) > 127)
-    data = BytesIO()
-    picture.save(data, "JPEG", quality=95)
-    return data.getvalue(), masks
+    return saved(picture, "JPEG", quality=95), masks
 
 
 PHOTO = jpeg(still_life()[0])
@@ -173,9 +167,8 @@ def product(wide: int, tall: int, *, cut: bool = False) -> bytes:
     middle = 0 if cut else 120
     alpha = np.clip((1 - ((x - middle) / wide) ** 2 - ((y - 120) / tall) ** 2) * 20, 0, 1)
     colour = np.array([40 + wide, 30 + tall, 120])
-    file = BytesIO()
-    Image.fromarray(np.dstack([np.broadcast_to(colour, (240, 240, 3)), alpha * 255]).astype(np.uint8)).save(file, "PNG")
-    return file.getvalue()
+    codes = np.dstack([np.broadcast_to(colour, (240, 240, 3)), alpha * 255]).astype(np.uint8)
+    return saved(Image.fromarray(codes), "PNG")
 
 
 #: A brand's products, from a pencil to a plate.

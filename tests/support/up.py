@@ -1,6 +1,5 @@
 """`backdrop up` as a process, and a client's requests to it."""
 
-import io
 import json
 import os
 import signal
@@ -15,6 +14,7 @@ from PIL import Image
 
 from tests.support.command_line import BACKDROP
 from tests.support.polling import until
+from tests.support.specimens import saved
 
 BOTTLE = (files("service") / "sample" / "bottle.jpg").read_bytes()
 
@@ -113,6 +113,4 @@ def under_way(api: httpx.Client, job: str, *stages: str) -> None:
 
 
 def grey() -> bytes:
-    buffer = io.BytesIO()
-    Image.new("RGB", (900, 700), (127, 127, 127)).save(buffer, "JPEG")
-    return buffer.getvalue()
+    return saved(Image.new("RGB", (900, 700), (127, 127, 127)), "JPEG")

@@ -35,6 +35,7 @@ from service.storage.registry import ObjectRegistry
 from service.worker.attempt import Isolation, LeaseRenewal, Watchdog
 from service.worker.run import JobRunner
 from tests.support.shop import Shop
+from tests.support.specimens import saved
 from tests.support.still_life import PHOTO, Counting, Darkener
 
 DAY = 86_400.0
@@ -42,10 +43,8 @@ DAY = 86_400.0
 
 def _bottle() -> bytes:
     """The sample with an eighth of its pixels: code around a swap behaves the same at any size."""
-    buffer = io.BytesIO()
     with Image.open(io.BytesIO((files("service") / "sample" / "bottle.jpg").read_bytes())) as photo:
-        photo.resize((490, 630)).save(buffer, "JPEG", quality=95)
-    return buffer.getvalue()
+        return saved(photo.resize((490, 630)), "JPEG", quality=95)
 
 
 BOTTLE = _bottle()

@@ -20,6 +20,7 @@ from pipeline.core.spec import Limits, Preset, Spec
 from pipeline.report import to_json
 from pipeline.swap import SwapResult, swap
 from service.catalogue.catalogue import load_catalogue
+from tests.support.specimens import saved
 from tests.support.still_life import networks
 
 CATALOGUE = load_catalogue()
@@ -64,9 +65,7 @@ def photo(*, small: bool = False) -> bytes:
     ink = 0.5 + 0.5 * np.sin(x / 14) * np.cos(y / 19)
     colour[label] = np.stack([0.15 + 0.7 * ink, 0.1 + 0.5 * ink, 0.08 + 0.2 * ink], axis=-1)[label]
     codes = np.rint(np.dstack([colour, alpha]) * 255).astype(np.uint8)
-    file = io.BytesIO()
-    Image.fromarray(codes).reduce(2 if small else 1).save(file, "PNG", compress_level=1)
-    return file.getvalue()
+    return saved(Image.fromarray(codes).reduce(2 if small else 1), "PNG", compress_level=1)
 
 
 @cache

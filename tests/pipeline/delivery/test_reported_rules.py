@@ -1,6 +1,5 @@
 """A preset's rules in the report, on files whose truth is known."""
 
-import io
 from dataclasses import replace
 from typing import Any
 
@@ -11,6 +10,7 @@ from PIL import Image
 from pipeline.core.order import Format
 from pipeline.delivery.encode import encode
 from tests.pipeline.delivery.reported import PRESET, disc, laid, painted, report, rules
+from tests.support.specimens import saved
 
 
 def test_a_good_picture_passes_every_rule_with_its_source() -> None:
@@ -88,9 +88,7 @@ def test_a_file_of_another_encoder_fails_each_rule_that_it_breaks(
     options: dict[str, Any], failed: dict[str, Any]
 ) -> None:
     codes = np.rint(laid(painted("#336699"), disc()) * 255).astype(np.uint8)
-    stream = io.BytesIO()
-    Image.fromarray(codes).save(stream, **options)
-    checked = rules(report(data=stream.getvalue()))
+    checked = rules(report(data=saved(Image.fromarray(codes), **options)))
     assert {name: (checked[name]["measured"], checked[name]["status"]) for name in failed} == {
         name: (measured, "fail") for name, measured in failed.items()
     }

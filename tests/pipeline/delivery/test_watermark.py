@@ -20,6 +20,7 @@ from pipeline.lettering.drawing import Artwork
 from pipeline.report import MarksReport, WatermarkReport
 from pipeline.swap import SwapResult, swap
 from service.catalogue.fonts import bundled_fonts
+from tests.support.specimens import saved
 from tests.support.still_life import cut_out_png, jpeg, networks, preset, spec, still_life
 
 PAYLOAD = Payload(0x2BEEF, "7Z0QK4")
@@ -37,9 +38,7 @@ def opened(data: bytes) -> NDArray[np.uint8]:
 
 
 def again(picture: Image.Image, form: str, quality: int) -> Image.Image:
-    file = BytesIO()
-    picture.save(file, form, quality=quality)
-    return Image.open(BytesIO(file.getvalue())).convert("RGB")
+    return Image.open(BytesIO(saved(picture, form, quality=quality))).convert("RGB")
 
 
 def test_a_scene_is_marked_beside_its_product_by_less_than_eyes_see_and_read_after_attacks() -> None:

@@ -16,15 +16,14 @@ from service.storage.buckets import open_buckets
 from service.storage.cache import client_caches
 from service.storage.registry import ObjectRegistry
 from tests.support.caller import Caller
+from tests.support.specimens import saved
 from tests.support.worker import BOTTLE, job_runner
 
 CUTOUTS = "/v1/cutouts"
 
 
 def grey_png(codes: NDArray[np.uint8]) -> bytes:
-    file = io.BytesIO()
-    Image.fromarray(codes).save(file, "PNG")
-    return file.getvalue()
+    return saved(Image.fromarray(codes), "PNG")
 
 
 class Mender(Caller):
@@ -106,6 +105,4 @@ def mender(http: Any, settings: Settings, networks: Networks, request: pytest.Fi
 
 def plain_photo() -> bytes:
     """A photo without a product."""
-    file = io.BytesIO()
-    Image.new("RGB", (400, 400), (128, 128, 128)).save(file, "JPEG")
-    return file.getvalue()
+    return saved(Image.new("RGB", (400, 400), (128, 128, 128)), "JPEG")

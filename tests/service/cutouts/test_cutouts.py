@@ -1,6 +1,5 @@
 """Cut-outs: ordered, shown and listed. They cost nothing, and their jobs end as other jobs do."""
 
-import io
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from typing import Any
@@ -17,6 +16,7 @@ from service.settings import Settings
 from tests.service.cutouts.conftest import CUTOUTS, Mender, grey_png, plain_photo
 from tests.support.caller import SWAP
 from tests.support.polling import until
+from tests.support.specimens import saved
 from tests.support.worker import BOTTLE
 
 
@@ -148,9 +148,7 @@ def long_and_thin() -> tuple[bytes, bytes]:
     ImageDraw.Draw(mask).ellipse((80, 310, 880, 430), fill=255)
     mask = mask.rotate(4, Image.Resampling.BICUBIC, center=(480, 370))
     photo = Image.composite(Image.new("RGB", mask.size, (190, 40, 30)), Image.new("RGB", mask.size, "gainsboro"), mask)
-    file = io.BytesIO()
-    photo.save(file, "JPEG", quality=92)
-    return file.getvalue(), grey_png(np.asarray(mask))
+    return saved(photo, "JPEG", quality=92), grey_png(np.asarray(mask))
 
 
 def upper_half(codes: NDArray[np.uint8]) -> bytes:

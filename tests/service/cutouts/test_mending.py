@@ -27,6 +27,7 @@ from service.cutouts.mask_file import MAX_BYTES
 from service.jobs.intake import JobIntake, NewJob
 from tests.service.cutouts.conftest import CUTOUTS, Mender, grey_png, plain_photo
 from tests.support.caller import assert_problem
+from tests.support.specimens import saved
 from tests.support.worker import BOTTLE, raising, small
 
 
@@ -42,9 +43,7 @@ def pair() -> bytes:
     picture = Image.new("RGBA", (400, 300))
     for box in ((20, 40, 200, 280), (260, 160, 340, 280), (380, 20, 383, 23)):
         ImageDraw.Draw(picture).ellipse(box, fill=(120, 60, 40, 255))
-    file = io.BytesIO()
-    picture.save(file, "PNG")
-    return file.getvalue()
+    return saved(picture, "PNG")
 
 
 def test_a_mask_applies_to_the_photo_until_it_is_reset(mender: Mender) -> None:
@@ -137,12 +136,6 @@ def test_unknown_subjects_are_refused(mender: Mender) -> None:
         assert [(one["code"], one["loc"]) for one in answer.json()["detail"]] == [(code, ["body", "keep", *index])]
 
 
-def encoded(picture: Image.Image, **options: Any) -> bytes:
-    file = io.BytesIO()
-    picture.save(file, options.pop("format", "PNG"), **options)
-    return file.getvalue()
-
-
 def with_a_bomb() -> bytes:
     """Return a PNG of the right size whose text would fill the memory."""
     whole = grey_png(drawn())
@@ -154,14 +147,14 @@ def with_a_bomb() -> bytes:
 
 BAD: dict[str, tuple[bytes, str]] = {
     "nothing": (b"", "mask_not_png"),
-    "a JPEG": (encoded(Image.fromarray(drawn()), format="JPEG"), "mask_not_png"),
+    "a JPEG": (saved(Image.fromarray(drawn()), "JPEG"), "mask_not_png"),
     "another size": (grey_png(drawn()[:, 1:]), "mask_size"),
     "turned": (grey_png(drawn().T), "mask_size"),
-    "colours": (encoded(Image.fromarray(drawn()).convert("RGB")), "mask_mode"),
-    "an alpha channel": (encoded(Image.fromarray(drawn()).convert("LA")), "mask_mode"),
-    "a palette": (encoded(Image.fromarray(drawn()).convert("P")), "mask_mode"),
-    "one bit": (encoded(Image.fromarray(drawn()).convert("1")), "mask_mode"),
-    "sixteen bits": (encoded(Image.fromarray(drawn().astype(np.uint16) * 257)), "mask_mode"),
+    "colours": (saved(Image.fromarray(drawn()).convert("RGB"), "PNG"), "mask_mode"),
+    "an alpha channel": (saved(Image.fromarray(drawn()).convert("LA"), "PNG"), "mask_mode"),
+    "a palette": (saved(Image.fromarray(drawn()).convert("P"), "PNG"), "mask_mode"),
+    "one bit": (saved(Image.fromarray(drawn()).convert("1"), "PNG"), "mask_mode"),
+    "sixteen bits": (saved(Image.fromarray(drawn().astype(np.uint16) * 257), "PNG"), "mask_mode"),
     "cut short": (grey_png(drawn())[:-900], "mask_unreadable"),
     "broken": (grey_png(drawn())[:60] + bytes(40) + grey_png(drawn())[100:], "mask_unreadable"),
     "all black": (grey_png(np.zeros((630, 490), np.uint8)), "mask_empty"),

@@ -1,6 +1,5 @@
 """Races of mending, swapping, resetting and expiry, on both databases: no unreferenced object stays."""
 
-import io
 import random
 import time
 from collections.abc import Callable, Iterator
@@ -26,6 +25,7 @@ from service.storage.mask_registry import NAMED, MaskRegistry
 from service.storage.registry import ObjectRegistry
 from tests.service.cutouts.conftest import CUTOUTS, Mender, grey_png
 from tests.support.polling import at_once
+from tests.support.specimens import saved
 from tests.support.worker import raising
 
 
@@ -34,9 +34,7 @@ def photo(number: int) -> bytes:
     picture = Image.new("RGBA", (96, 80))
     picture.paste((100 + number % 3, 50, 30, 255), (10, 10, 40, 70))
     picture.paste((20, 90, 60, 255), (60, 30, 80, 70))
-    file = io.BytesIO()
-    picture.save(file, "PNG")
-    return file.getvalue()
+    return saved(picture, "PNG")
 
 
 def grow_old(mender: Mender) -> None:

@@ -1,15 +1,12 @@
 """A photo is cut out once: the stored cut-out, its equality to the bit, and everything that must not be trusted."""
 
 from collections.abc import Callable
-from io import BytesIO
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 import sqlalchemy as sa
-from numpy.typing import NDArray
-from PIL import Image
 
 from pipeline.core.networks import Networks
 from pipeline.core.spec import Limits, SceneKind
@@ -23,7 +20,7 @@ from service.storage.cache import ObjectCache, folder_cache
 from service.storage.directory import DirectoryBucket
 from service.storage.objects import StoreUnavailable
 from service.storage.signing import UrlSigner
-from tests.support.still_life import PHOTO, Counting, Darkener, by_colour, jpeg, preset, spec, still_life
+from tests.support.still_life import PHOTO, Counting, Darkener, by_colour, cut_out_png, jpeg, preset, spec, still_life
 
 
 class Studio:
@@ -55,16 +52,10 @@ def studio(tmp_path: Path) -> Studio:
     return Studio(tmp_path)
 
 
-def with_alpha(alpha: NDArray[np.float32], rgb: NDArray[np.uint8]) -> bytes:
-    file = BytesIO()
-    Image.fromarray(np.dstack([rgb, (alpha * 255).astype(np.uint8)])).save(file, "PNG")
-    return file.getvalue()
-
-
 def glassy() -> bytes:
     """Return a photo with a cut-out of its own that is translucent in every shade."""
     rgb, alpha = still_life(240, 300)
-    return with_alpha(alpha * np.linspace(0.4, 1, 300, dtype=np.float32)[:, None], rgb)
+    return cut_out_png(rgb, alpha * np.linspace(0.4, 1, 300, dtype=np.float32)[:, None])
 
 
 # Stored cut-outs

@@ -24,6 +24,7 @@ from service.storage.objects import Bucket, ObjectNotFound, ObjectTooLarge, Stor
 from service.storage.s3 import S3Bucket
 from service.storage.signing import UrlSigner
 from service.storage.thumbnail import SIDE, thumbnail
+from tests.support.specimens import saved
 
 
 def test_a_bucket_stores_replaces_lists_and_deletes_objects(objects: Bucket) -> None:
@@ -239,10 +240,7 @@ def write_half(root: Path) -> None:
 
 
 def encoded(kind: str, mode: str, size: tuple[int, int]) -> bytes:
-    written = io.BytesIO()
-    colour = (200, 40, 40, 0) if mode == "RGBA" else (200, 40, 40)
-    Image.new(mode, size, colour).save(written, kind)
-    return written.getvalue()
+    return saved(Image.new(mode, size, (200, 40, 40, 0) if mode == "RGBA" else (200, 40, 40)), kind)
 
 
 @pytest.mark.parametrize("kind", ["JPEG", "PNG", "WEBP", "AVIF"])

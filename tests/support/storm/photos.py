@@ -1,11 +1,12 @@
 """Photos made in code: good ones that need no network, bad ones, and ones that give a lean worker a task."""
 
-import io
 from enum import Enum
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
+
+from tests.support.specimens import saved
 
 #: The file in an installation's home for which Deed.HELD waits.
 HELD = "held"
@@ -92,6 +93,4 @@ def _product() -> tuple[slice, slice]:
 
 
 def _png(picture: NDArray[np.uint8]) -> bytes:
-    file = io.BytesIO()
-    Image.fromarray(picture).save(file, "PNG")
-    return file.getvalue()
+    return saved(Image.fromarray(picture), "PNG")
