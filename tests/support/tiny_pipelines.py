@@ -13,6 +13,9 @@ from models.hub.generator import DiffusersGenerator
 from models.loading import GeneratorChoice, load_generator
 from pipeline.core.networks import Conditions, Generator, PaintRequest, painted
 
+#: Returns the folder of a saved pipeline, by the real model's name: the fixture `tiny_folder`.
+FolderOf = Callable[[str], Path]
+
 
 def conditions() -> Conditions:
     """Return a wall above a floor, 48×64, lit from the left."""
@@ -117,14 +120,13 @@ def seeing(vae: Any) -> Any:
     return vae
 
 
-def chat_tokenizer(*further: str) -> Any:
-    """Create a real Qwen2 tokenizer: a vocabulary of single bytes, `further` words and the smallest chat template."""
+def chat_tokenizer() -> Any:
+    """Create a real Qwen2 tokenizer: a vocabulary of single bytes, and the smallest chat template."""
     from tokenizers.pre_tokenizers import ByteLevel
     from transformers import Qwen2TokenizerFast
 
     vocabulary = {letter: i for i, letter in enumerate(["<|endoftext|>", *sorted(ByteLevel.alphabet())])}
     tokenizer = Qwen2TokenizerFast(vocab=vocabulary, merges=[])
-    tokenizer.add_special_tokens({"additional_special_tokens": list(further)})
     tokenizer.chat_template = "{% for message in messages %}{{ message['content'] }}{% endfor %}"
     return tokenizer
 

@@ -6,7 +6,6 @@ import shutil
 import socket
 import threading
 from collections.abc import Callable, Iterator
-from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 from typing import Any
 
@@ -14,13 +13,11 @@ import pytest
 
 from models.hub.controlnet import DepthChoice
 from models.hub.found import PATIENCE, ModelNotHere, find, located
-from tests.support.tiny_pipelines import load_pipeline
-
-#: diffusers' Euler scheduler and NumPy 2.
-pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation doesn't accept a copy:DeprecationWarning")
+from tests.support.storm.receiver import Quiet, serving
+from tests.support.tiny_pipelines import FolderOf, load_pipeline
 
 
-def test_every_setting_that_changes_the_picture_changes_the_version(tiny_folder: Callable[[str], Path]) -> None:
+def test_every_setting_that_changes_the_picture_changes_the_version(tiny_folder: FolderOf) -> None:
     folder = tiny_folder("stable-diffusion-v1-5")
     plain: dict[str, Any] = {"size": 64, "steps": 3, "strength": 0.5, "guidance_scale": 2.0}
     others: list[dict[str, Any]] = [
@@ -45,7 +42,7 @@ CONFIGS: dict[str, dict[str, Any]] = {
 }
 
 
-class Hub(BaseHTTPRequestHandler):
+class Hub(Quiet):
     """A hub whose model has only these files."""
 
     files = CONFIGS
@@ -66,9 +63,6 @@ class Hub(BaseHTTPRequestHandler):
         self.end_headers()
         if self.command == "GET":
             self.wfile.write(body)
-
-    def log_message(self, format: str, *args: object) -> None:
-        pass
 
 
 @pytest.fixture(name="hub_at")
@@ -114,7 +108,7 @@ def test_a_hub_that_never_answers_is_given_up_after_the_timeout(
 
 
 def test_a_cached_model_is_opened_while_the_hub_is_away(
-    hub_at: Callable[[int], None], tmp_path: Path, tiny_folder: Callable[[str], Path]
+    hub_at: Callable[[int], None], tmp_path: Path, tiny_folder: FolderOf
 ) -> None:
     hub_at(9)
     kept = tmp_path / "models--acme--painter"
@@ -138,12 +132,9 @@ def _hub(hub_at: Callable[[int], None]) -> Iterator[type[Hub]]:
     class Own(Hub):
         asked: list[str] = []  # noqa: RUF012  # for this class alone
 
-    server = HTTPServer(("127.0.0.1", 0), Own)
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    hub_at(server.server_port)
-    yield Own
-    server.shutdown()
-    server.server_close()
+    with serving(Own) as port:
+        hub_at(port)
+        yield Own
 
 
 def test_a_revision_is_requested_and_the_family_comes_from_its_config(hub: type[Hub]) -> None:
@@ -177,7 +168,7 @@ def test_a_hub_that_never_ends_its_answer_is_given_up_in_time(
     over.set()
 
 
-def test_the_same_weights_in_two_folders_run_alike(tiny_folder: Callable[[str], Path], tmp_path: Path) -> None:
+def test_the_same_weights_in_two_folders_run_alike(tiny_folder: FolderOf, tmp_path: Path) -> None:
     folders = [shutil.copytree(tiny_folder("sdxl-turbo"), tmp_path / name) for name in ("sdxl-base", "schnell-base")]
     one, two = (load_pipeline(folder, size=64) for folder in folders)
     assert one.version.replace("sdxl-base", "schnell-base") == two.version
@@ -193,9 +184,7 @@ def test_the_same_weights_in_two_folders_run_alike(tiny_folder: Callable[[str], 
         ("FLUX.1-Fill-dev", "matches no known family"),
     ],
 )
-def test_an_ambiguous_config_is_reported_with_the_setting(
-    tiny_folder: Callable[[str], Path], name: str, doubt: str
-) -> None:
+def test_an_ambiguous_config_is_reported_with_the_setting(tiny_folder: FolderOf, name: str, doubt: str) -> None:
     said = find(tiny_folder(name)).doubt
     assert said is not None
     assert doubt in said

@@ -4,9 +4,7 @@ import io
 import os
 import subprocess
 import sys
-import threading
 from collections.abc import Callable
-from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 
 import c2pa
@@ -28,7 +26,9 @@ from service.settings import Settings
 from tests.service.marks.test_c2pa import COMPOSITE, picture, signing
 from tests.support.hostile import png_bomb
 from tests.support.installation import clock_off_by
+from tests.support.specimens import saved
 from tests.support.still_life import jpeg, still_life
+from tests.support.storm.receiver import Quiet, serving
 
 __all__ = ["signing"]
 
@@ -70,10 +70,10 @@ def test_a_watermark_names_its_installation_and_its_job() -> None:
     y, x = np.mgrid[0:600, 0:800] / 800
     codes = np.dstack([90 + 60 * x, 120 + 60 * y, 150 - 60 * x]).astype(np.uint8)
     for job in ("7C5E3G", NO_JOB):
-        marked, file = codes.copy(), io.BytesIO()
+        marked = codes.copy()
         embed(marked, np.ones(marked.shape[:2], bool), Payload(ours, job))
-        Image.fromarray(marked).save(file, "JPEG", quality=90)
-        found, other = (find_marks(file.getvalue(), Limits(), (), [number]) for number in (ours, theirs))
+        file = saved(Image.fromarray(marked), "JPEG", quality=90)
+        found, other = (find_marks(file, Limits(), (), [number]) for number in (ours, theirs))
         assert [(one.value, one.own) for one in (*found.marks, *other.marks)] == [
             (f"{ours:05x} {job}", True),
             (f"{ours:05x} {job}", False),
@@ -99,21 +99,16 @@ def test_a_signature_whose_certificate_has_expired_stays_intact(tmp_path: Path) 
 def test_no_address_in_a_strangers_file_is_asked() -> None:
     asked = list[str]()
 
-    class Stranger(BaseHTTPRequestHandler):
+    class Stranger(Quiet):
         def do_GET(self) -> None:
             asked.append(self.path)
             self.send_error(404)
 
-        def log_message(self, *_: object) -> None: ...
-
-    with HTTPServer(("127.0.0.1", 0), Stranger) as server:
-        threading.Thread(target=server.serve_forever, daemon=True).start()
-        address = f"http://127.0.0.1:{server.server_port}/manifest.c2pa"
-        data = with_a_manifest_at(address)
+    with serving(Stranger) as port:
+        data = with_a_manifest_at(f"http://127.0.0.1:{port}/manifest.c2pa")
         (mark,) = (one for one in find_marks(data, Limits(), (), ()).marks if one.kind == "c2pa")
         with pytest.raises(c2pa.C2paError, match="404"):
             c2pa.Reader("image/jpeg", io.BytesIO(data))  # by its own defaults the library asks
-        server.shutdown()
     assert asked == ["/manifest.c2pa"]
     assert (mark.intact, mark.meaning) == (
         False,
@@ -171,7 +166,6 @@ def test_a_strangers_file_is_checked_in_a_process_with_limits_on_pixels_and_time
 @pytest.mark.nightly  # 11 CPU-seconds of largest files: the test above has the process and its limits
 @pytest.mark.parametrize("name", ["png", "webp"])
 def test_the_largest_file_of_a_stranger_fits_the_memory_of_its_process(tmp_path: Path, name: str) -> None:
-    file = io.BytesIO()
     alpha = np.random.default_rng(1).integers(0, 255, (3000, 4000, 4), dtype=np.uint8)
-    Image.fromarray(alpha).save(file, name, lossless=True, method=0, compress_level=1)
-    assert check_apart(file.getvalue(), Settings(home=tmp_path), ()) == MarksFound(marks=[], holds=False)
+    file = saved(Image.fromarray(alpha), name, lossless=True, method=0, compress_level=1)
+    assert check_apart(file, Settings(home=tmp_path), ()) == MarksFound(marks=[], holds=False)

@@ -14,7 +14,7 @@ import pytest
 from service.media.fetcher import MAX_REDIRECTS, Fetcher, FetchFailed, PhotoTooLarge
 from service.webhooks import connection
 from service.webhooks.addresses import is_public
-from tests.support.storm.receiver import Receiver, answer, receiving
+from tests.support.storm.receiver import answer, receiving
 from tests.support.storm.servers import free_port
 
 PHOTO = b"\xff\xd8\xff" + bytes(5000) + b"\xff\xd9"
@@ -40,10 +40,6 @@ def refused(fetch: Fetcher, url: str) -> FetchFailed:
     with pytest.raises(FetchFailed) as caught:
         fetch.fetch(url)
     return caught.value
-
-
-def port_of(receiver: Receiver) -> str:
-    return receiver.url.split(":")[2].split("/")[0]
 
 
 def test_a_photo_is_fetched_without_revealing_the_client() -> None:
@@ -82,7 +78,7 @@ def test_a_redirect_is_checked_as_the_url_is_and_reaches_nothing_private(monkeyp
     with receiving(sends(PHOTO)) as inner:
         assert fetch.fetch(inner.url) == PHOTO
         for host in ("127.0.0.2", "169.254.169.254", "localhost.example"):
-            where = f"http://{host}:{port_of(inner)}/latest"
+            where = f"http://{host}:{inner.port}/latest"
             with receiving(partial(answer, status=302, location=where)) as outer:
                 assert refused(fetch, outer.url).code == "url_not_public"
         assert len(inner.received) == 1

@@ -12,19 +12,15 @@ from hypothesis import strategies as st
 from service.webhooks.addresses import is_public
 from service.webhooks.connection import Resolve
 from service.webhooks.sender import SendResult
-from tests.support.storm.receiver import Receiver, receiving
+from tests.support.storm.receiver import receiving
 from tests.support.webhooks import make_server_context, post
-
-
-def port_of(receiver: Receiver) -> str:
-    return receiver.url.split(":")[2].split("/")[0]
 
 
 def test_this_machine_is_not_reached_in_any_notation() -> None:
     hosts = ("localhost", "127.0.0.1", "2130706433", "0x7f.1", "127.1", "[::1]", "[::ffff:127.0.0.1]")
     with receiving() as receiver:
         for host, scheme in itertools.product(hosts, ("https", "http")):
-            got = post(f"{scheme}://{host}:{port_of(receiver)}/", allow_private=False)
+            got = post(f"{scheme}://{host}:{receiver.port}/", allow_private=False)
             assert got.status is None
             assert got.error is not None
             assert got.error.startswith(("AddressForbidden", "UrlInvalid"))
@@ -35,7 +31,7 @@ def test_this_machine_is_not_reached_in_any_notation() -> None:
 
 def test_a_name_with_one_private_address_is_not_reached() -> None:
     with receiving() as receiver:
-        url = f"https://shop.example:{port_of(receiver)}/"
+        url = f"https://shop.example:{receiver.port}/"
         got = post(url, allow_private=False, resolve=lambda *_: ["1.1.1.1", "127.0.0.1"])
 
     assert receiver.received == []
@@ -50,16 +46,16 @@ def test_the_connection_goes_to_the_checked_address_and_the_name_is_resolved_onc
         return ["127.0.0.1"]
 
     with receiving() as receiver:
-        assert post(f"http://shop.invalid:{port_of(receiver)}/hooks", resolve=once) == SendResult(204)
+        assert post(f"http://shop.invalid:{receiver.port}/hooks", resolve=once) == SendResult(204)
 
     # No resolver knows this name: a second look-up would have failed.
     assert asked == ["shop.invalid"]
-    assert receiver.received[0].headers["host"] == f"shop.invalid:{port_of(receiver)}"
+    assert receiver.received[0].headers["host"] == f"shop.invalid:{receiver.port}"
 
 
 def test_where_one_address_does_not_answer_the_next_is_tried() -> None:
     with receiving() as receiver:
-        url = f"http://shop.invalid:{port_of(receiver)}/"
+        url = f"http://shop.invalid:{receiver.port}/"
         assert post(url, resolve=lambda *_: ["127.0.0.2", "127.0.0.1"]) == SendResult(204)
 
 
@@ -77,9 +73,9 @@ def test_tls_verifies_the_name_although_the_connection_goes_to_an_address(tmp_pa
     trusting = ssl.create_default_context(cafile=tmp_path / "ca.pem")
     with receiving(tls=server) as receiver:
         here: Resolve = lambda *_: ["127.0.0.1"]  # noqa: E731  # as short as the function that it replaces
-        right = post(f"https://shop.example:{port_of(receiver)}/", tls=trusting, resolve=here)
-        wrong = post(f"https://other.example:{port_of(receiver)}/", tls=trusting, resolve=here)
-        untrusted = post(f"https://shop.example:{port_of(receiver)}/", resolve=here)
+        right = post(f"https://shop.example:{receiver.port}/", tls=trusting, resolve=here)
+        wrong = post(f"https://other.example:{receiver.port}/", tls=trusting, resolve=here)
+        untrusted = post(f"https://shop.example:{receiver.port}/", resolve=here)
 
     assert right == SendResult(204)
     assert wrong.error is not None

@@ -1,17 +1,17 @@
 """A collector of traces: a real HTTP server that accepts OTLP and keeps the received spans."""
 
 import gzip
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import (
     ExportTraceServiceRequest,
     ExportTraceServiceResponse,
 )
+
+from tests.support.storm.receiver import Quiet, serving
 
 
 @dataclass(frozen=True)
@@ -54,7 +54,7 @@ def collecting() -> Iterator[Collector]:
     """Run a collector on a free port of 127.0.0.1."""
     collector = Collector()
 
-    class Handler(BaseHTTPRequestHandler):
+    class Handler(Quiet):
         def do_POST(self) -> None:
             """Accept the spans."""
             body = self.rfile.read(int(self.headers["Content-Length"]))
@@ -66,15 +66,6 @@ def collecting() -> Iterator[Collector]:
             self.end_headers()
             self.wfile.write(answer)
 
-        def log_message(self, format: str, *args: object) -> None:
-            """Log nothing."""
-
-    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
-        thread = threading.Thread(target=server.serve_forever)
-        thread.start()
-        collector.url = f"http://127.0.0.1:{server.server_address[1]}"
-        try:
-            yield collector
-        finally:
-            server.shutdown()
-            thread.join()
+    with serving(Handler) as port:
+        collector.url = f"http://127.0.0.1:{port}"
+        yield collector

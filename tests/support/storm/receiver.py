@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
+from urllib.parse import urlsplit
 
 from standardwebhooks import Webhook
 
@@ -37,6 +38,10 @@ class Receiver:
     received: list[Received] = field(default_factory=list)
     url: str = ""
 
+    @property
+    def port(self) -> int | None:
+        return urlsplit(self.url).port
+
     def handle(self, handler: BaseHTTPRequestHandler) -> None:
         """Keep the request, and answer it."""
         body = handler.rfile.read(int(handler.headers.get("content-length", 0)))
@@ -57,11 +62,33 @@ def answer(handler: BaseHTTPRequestHandler, status: int, **headers: str) -> None
     handler.end_headers()
 
 
+class Quiet(BaseHTTPRequestHandler):
+    """A handler that logs nothing."""
+
+    def log_message(self, format: str, *args: Any) -> None:
+        pass
+
+
 class _Server(ThreadingHTTPServer):
     daemon_threads = True
 
     def handle_error(self, request: Any, client_address: Any) -> None:
         """Log nothing: many tests make the sender hang up."""
+
+
+@contextlib.contextmanager
+def serving(handler: type[BaseHTTPRequestHandler], *, tls: ssl.SSLContext | None = None) -> Iterator[int]:
+    """Run a server in a thread, and yield its port: a free one of 127.0.0.1."""
+    with _Server(("127.0.0.1", 0), handler) as server:
+        if tls is not None:
+            server.socket = tls.wrap_socket(server.socket, server_side=True, do_handshake_on_connect=False)
+        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)
+        thread.start()
+        try:
+            yield server.server_port
+        finally:
+            server.shutdown()
+            thread.join()
 
 
 @contextlib.contextmanager
@@ -71,27 +98,12 @@ def receiving(
     """Run a receiver on a free port of 127.0.0.1."""
     receiver = Receiver(respond)
 
-    class Handler(BaseHTTPRequestHandler):
+    class Handler(Quiet):
         def do_POST(self) -> None:
             receiver.handle(self)
 
-        def do_GET(self) -> None:
-            receiver.handle(self)
+        do_GET = do_CONNECT = do_POST  # noqa: N815  # the library's names
 
-        def do_CONNECT(self) -> None:
-            receiver.handle(self)
-
-        def log_message(self, format: str, *args: Any) -> None:
-            pass
-
-    with _Server(("127.0.0.1", 0), Handler) as server:
-        if tls is not None:
-            server.socket = tls.wrap_socket(server.socket, server_side=True, do_handshake_on_connect=False)
-        receiver.url = f"{'http' if tls is None else 'https'}://127.0.0.1:{server.server_address[1]}/hooks?shop=1"
-        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)
-        thread.start()
-        try:
-            yield receiver
-        finally:
-            server.shutdown()
-            thread.join()
+    with serving(Handler, tls=tls) as port:
+        receiver.url = f"{'http' if tls is None else 'https'}://127.0.0.1:{port}/hooks?shop=1"
+        yield receiver

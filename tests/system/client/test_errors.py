@@ -24,8 +24,7 @@ from backdrop_client.results import decoded
 from tests.support.served import Served
 from tests.support.storm.photos import bad, good
 from tests.support.storm.servers import free_port
-from tests.support.unreliable_network import FaultyProxy, refuse
-from tests.system.client.conftest import SPEC
+from tests.system.client.conftest import SPEC, FaultyProxy, refuse
 
 
 def test_a_failed_job_raises_its_reason_and_is_refunded(backdrop: Backdrop, tmp_path: Path) -> None:

@@ -21,8 +21,7 @@ from backdrop_client import (
 )
 from tests.support.served import Served
 from tests.support.storm.photos import Deed, good, with_deed
-from tests.support.unreliable_network import FaultyProxy, cut, hang_up, keep_back, lose, refuse, spoil
-from tests.system.client.conftest import SPEC
+from tests.system.client.conftest import SPEC, FaultyProxy, cut, hang_up, keep_back, lose, refuse, spoil
 
 
 def test_an_answer_that_is_lost_on_the_way_is_not_charged_twice(unlucky: Backdrop, proxy: FaultyProxy) -> None:
