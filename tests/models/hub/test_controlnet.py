@@ -2,7 +2,6 @@
 
 import json
 import shutil
-from collections.abc import Callable
 from dataclasses import replace
 from functools import cache
 from pathlib import Path
@@ -17,7 +16,7 @@ from pipeline.core.networks import Conditions, Laid, PaintRequest
 from pipeline.scene.layout import FOCAL
 from tests.lanes import rest_at_night
 from tests.models.hub.tiny_families import save_controlnet
-from tests.support.tiny_pipelines import conditions, load_pipeline, paint
+from tests.support.tiny_pipelines import FolderOf, conditions, load_pipeline, paint
 
 STEERED = (
     "stable-diffusion-v1-5",
@@ -26,16 +25,12 @@ STEERED = (
     "stable-diffusion-3.5-medium",
     "stable-diffusion-xl-base-1.0",
 )
-pytestmark = [
-    # diffusers' Euler scheduler and NumPy 2
-    pytest.mark.filterwarnings("ignore:__array__ implementation doesn't accept a copy:DeprecationWarning"),
-    # diffusers' own ControlNet of FLUX.1
-    pytest.mark.filterwarnings("ignore:`FluxPosEmbed` is deprecated:FutureWarning"),
-]
+#: diffusers' own ControlNet of FLUX.1.
+pytestmark = pytest.mark.filterwarnings("ignore:`FluxPosEmbed` is deprecated:FutureWarning")
 
 
 @pytest.fixture(scope="module", name="net_folder")
-def _net_folder(tiny_folder: Callable[[str], Path], tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
+def _net_folder(tiny_folder: FolderOf, tmp_path_factory: pytest.TempPathFactory) -> FolderOf:
     """The folder of a tiny pipeline's ControlNet."""
     import diffusers
 
@@ -88,7 +83,7 @@ def test_a_held_product_has_its_layouts_depth() -> None:
 
 @pytest.mark.parametrize("name", rest_at_night(STEERED))
 def test_the_depth_reaches_the_net_at_the_painted_size_and_steers_the_picture(
-    tiny_folder: Callable[[str], Path], net_folder: Callable[[str], Path], name: str
+    tiny_folder: FolderOf, net_folder: FolderOf, name: str
 ) -> None:
     generator = load_pipeline(tiny_folder(name), size=64, steps=2, depth=DepthChoice(str(net_folder(name))))
     pipe = generator._pipe
@@ -118,7 +113,7 @@ def test_the_depth_reaches_the_net_at_the_painted_size_and_steers_the_picture(
 
 @pytest.mark.parametrize("name", rest_at_night(["stable-diffusion-v1-5", "stable-diffusion-xl-base-1.0"]))
 def test_a_controlnet_of_zero_strength_leaves_the_models_picture(
-    tiny_folder: Callable[[str], Path], net_folder: Callable[[str], Path], name: str
+    tiny_folder: FolderOf, net_folder: FolderOf, name: str
 ) -> None:
     """Only with a UNet: the others encode the depth with the random numbers that the noise uses."""
     silent = load_pipeline(tiny_folder(name), size=64, steps=2, depth=DepthChoice(str(net_folder(name)), 0.0))
@@ -131,7 +126,7 @@ def test_a_controlnet_of_zero_strength_leaves_the_models_picture(
 
 @pytest.mark.parametrize("name", rest_at_night(STEERED, gate=0))
 def test_start_depth_and_hold_work_together_and_in_a_batch_as_alone(
-    tiny_folder: Callable[[str], Path], net_folder: Callable[[str], Path], name: str
+    tiny_folder: FolderOf, net_folder: FolderOf, name: str
 ) -> None:
     generator = load_pipeline(tiny_folder(name), size=64, steps=3, depth=DepthChoice(str(net_folder(name)), 0.5))
     assert generator.capabilities.holds
@@ -164,7 +159,7 @@ def refused(folder: Path, model: Path | str, *words: str) -> None:
 
 
 def test_an_invalid_controlnet_for_this_model_is_refused_by_the_settings_name(
-    tiny_folder: Callable[[str], Path], net_folder: Callable[[str], Path], tmp_path: Path
+    tiny_folder: FolderOf, net_folder: FolderOf, tmp_path: Path
 ) -> None:
     model, net = tiny_folder("stable-diffusion-v1-5"), net_folder("stable-diffusion-v1-5")
     refused(model, tmp_path / "nowhere", "no ControlNet is found")
@@ -178,7 +173,7 @@ def test_an_invalid_controlnet_for_this_model_is_refused_by_the_settings_name(
 
 @pytest.mark.nightly  # pipelines of other families; the test above checks the same
 def test_a_controlnet_of_another_model_and_a_model_without_any_are_refused(
-    tiny_folder: Callable[[str], Path], net_folder: Callable[[str], Path], tmp_path: Path
+    tiny_folder: FolderOf, net_folder: FolderOf, tmp_path: Path
 ) -> None:
     import diffusers
 
@@ -192,7 +187,7 @@ def test_a_controlnet_of_another_model_and_a_model_without_any_are_refused(
     refused(tiny_folder("FLUX.1-schnell"), union, "several modes")
 
 
-def test_the_report_says_whether_a_model_gets_depth_and_why_not(tiny_folder: Callable[[str], Path]) -> None:
+def test_the_report_says_whether_a_model_gets_depth_and_why_not(tiny_folder: FolderOf) -> None:
     plain = load_pipeline(tiny_folder("stable-diffusion-v1-5"), size=64)
     assert depth_words(plain.painting_class, None) == "no, BACKDROP_CONTROLNET names no ControlNet (ControlNetModel)"
     assert "no ControlNet class for Flux2KleinPipeline" in depth_words("Flux2KleinPipeline", None)

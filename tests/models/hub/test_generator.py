@@ -2,7 +2,6 @@
 
 import inspect
 import shutil
-from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
@@ -22,7 +21,7 @@ from pipeline.core.networks import Generator, PaintRequest, painted
 from service.settings import RENDERER_CHECKPOINT
 from tests.lanes import rest_at_night
 from tests.models.hub.tiny_families import flux3_klein
-from tests.support.tiny_pipelines import conditions, load_pipeline, paint
+from tests.support.tiny_pipelines import FolderOf, conditions, load_pipeline, paint
 
 
 @pytest.fixture(scope="module", name="studio")
@@ -45,11 +44,6 @@ def test_the_studio_checkpoint_repeats_itself_with_the_same_seed(studio: Generat
     np.testing.assert_array_equal(paint(studio, seed=5), paint(studio, seed=5))
 
 
-#: diffusers' Euler scheduler and NumPy 2.
-EULER = pytest.mark.filterwarnings("ignore:__array__ implementation doesn't accept a copy:DeprecationWarning")
-
-
-@EULER
 @pytest.mark.parametrize(
     ("name", "pipeline", "size", "own", "steps"),
     rest_at_night(
@@ -65,7 +59,7 @@ EULER = pytest.mark.filterwarnings("ignore:__array__ implementation doesn't acce
     ),
 )
 def test_each_family_runs_in_its_class_with_its_steps_and_repeats_itself(
-    tiny_folder: Callable[[str], Path], name: str, pipeline: str, size: int, own: int | None, steps: int
+    tiny_folder: FolderOf, name: str, pipeline: str, size: int, own: int | None, steps: int
 ) -> None:
     generator = load_pipeline(tiny_folder(name), size=size, steps=own)
     assert pipeline in generator.version
@@ -124,7 +118,7 @@ def test_flux_3_klein_runs_as_a_modular_pipeline_with_a_reference_and_stops_at_o
         painted(generator, replace(request, on_step=stop))
 
 
-def test_a_text_to_image_class_chosen_by_name_does_not_see_the_sketch(tiny_folder: Callable[[str], Path]) -> None:
+def test_a_text_to_image_class_chosen_by_name_does_not_see_the_sketch(tiny_folder: FolderOf) -> None:
     generator = load_pipeline(
         tiny_folder("stable-diffusion-v1-5"), pipeline_class="StableDiffusionPipeline", steps=3, size=64
     )
@@ -132,8 +126,7 @@ def test_a_text_to_image_class_chosen_by_name_does_not_see_the_sketch(tiny_folde
     np.testing.assert_array_equal(paint(generator, replace(scene, sketch=scene.sketch * 0)), paint(generator))
 
 
-@EULER
-def test_the_operators_figures_override_the_familys(tiny_folder: Callable[[str], Path]) -> None:
+def test_the_operators_figures_override_the_familys(tiny_folder: FolderOf) -> None:
     generator = load_pipeline(tiny_folder("sdxl-turbo"), steps=2, strength=0.25, guidance_scale=3.0)
     assert generator.capabilities.size == 512
     given = generator._recipe.arguments(
@@ -143,7 +136,7 @@ def test_the_operators_figures_override_the_familys(tiny_folder: Callable[[str],
     assert load_pipeline(tiny_folder("sdxl-turbo"), size=64).capabilities.size == 64
 
 
-def test_the_painting_starts_from_the_sketch_under_its_light(tiny_folder: Callable[[str], Path]) -> None:
+def test_the_painting_starts_from_the_sketch_under_its_light(tiny_folder: FolderOf) -> None:
     import torch
 
     generator = load_pipeline(tiny_folder("stable-diffusion-v1-5"), steps=1, strength=0.01, guidance_scale=1.0, size=64)
@@ -168,8 +161,7 @@ def test_the_start_is_the_albedo_under_the_light_in_linear_light() -> None:
     assert lit_drawing(replace(scene, light=scene.light * 100)).max() == pytest.approx(1)
 
 
-@EULER
-def test_a_lone_unet_next_to_a_pipeline_replaces_its_unet(tiny_folder: Callable[[str], Path], tmp_path: Path) -> None:
+def test_a_lone_unet_next_to_a_pipeline_replaces_its_unet(tiny_folder: FolderOf, tmp_path: Path) -> None:
     import torch
     from diffusers import UNet2DConditionModel
     from safetensors.torch import save_file
@@ -323,7 +315,7 @@ class Checker:
 
 
 def test_a_picture_that_the_models_own_checker_withholds_is_not_used(
-    tiny_folder: Callable[[str], Path], monkeypatch: pytest.MonkeyPatch
+    tiny_folder: FolderOf, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     generator = load_pipeline(tiny_folder("stable-diffusion-v1-5-checked"), size=64, steps=1)
     pipe = generator._pipe
@@ -335,7 +327,7 @@ def test_a_picture_that_the_models_own_checker_withholds_is_not_used(
     assert paint(generator).max() > 0
 
 
-def test_a_pipeline_class_that_diffusers_lacks_is_named(tiny_folder: Callable[[str], Path]) -> None:
+def test_a_pipeline_class_that_diffusers_lacks_is_named(tiny_folder: FolderOf) -> None:
     with pytest.raises(ValueError, match="NoSuchPipeline"):
         load_pipeline(tiny_folder("sdxl-turbo"), pipeline_class="NoSuchPipeline")
 

@@ -1,7 +1,5 @@
 """A held product is present at every step, for every family, as in diffusers' own inpainting classes."""
 
-from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -13,11 +11,9 @@ from models.hub.latents import Hold, Packing, folded
 from models.hub.recipe import resized
 from pipeline.core.networks import Conditions, Laid, PaintRequest
 from tests.lanes import rest_at_night
-from tests.support.tiny_pipelines import conditions, load_pipeline
+from tests.support.tiny_pipelines import FolderOf, conditions, load_pipeline
 
 SIDE = 64
-#: diffusers' Euler scheduler and NumPy 2.
-EULER = pytest.mark.filterwarnings("ignore:__array__ implementation doesn't accept a copy:DeprecationWarning")
 
 
 def laid() -> Laid:
@@ -33,7 +29,6 @@ def bytes_of(values: np.ndarray) -> Image.Image:
     return Image.fromarray((values * 255 + 0.5).astype(np.uint8))
 
 
-@EULER
 @pytest.mark.parametrize(
     ("name", "kind", "packing", "run"),
     rest_at_night(
@@ -47,7 +42,7 @@ def bytes_of(values: np.ndarray) -> Image.Image:
     ),
 )
 def test_a_hold_gives_the_picture_of_diffusers_inpainting_class(
-    tiny_folder: Callable[[str], Path],
+    tiny_folder: FolderOf,
     monkeypatch: pytest.MonkeyPatch,
     name: str,
     kind: str,
@@ -101,7 +96,6 @@ def _painted(pipe: Any, given: dict[str, Any]) -> np.ndarray:
     return np.asarray(pipe(**given, generator=torch.Generator().manual_seed(3)).images[0].detach(), np.float32)
 
 
-@EULER
 @pytest.mark.parametrize(
     ("name", "size"),
     rest_at_night(
@@ -116,7 +110,7 @@ def _painted(pipe: Any, given: dict[str, Any]) -> np.ndarray:
         ]
     ),
 )
-def test_each_family_paints_round_a_held_product(tiny_folder: Callable[[str], Path], name: str, size: int) -> None:
+def test_each_family_paints_round_a_held_product(tiny_folder: FolderOf, name: str, size: int) -> None:
     generator = load_pipeline(tiny_folder(name), size=size, steps=2)
     assert generator.capabilities.holds
     scene, asked = conditions(), laid()
@@ -154,7 +148,7 @@ def _through(vae: Any, picture: np.ndarray) -> np.ndarray:
 
 @pytest.mark.nightly  # another family; in the gate one paints round a held product
 def test_an_edit_model_without_an_inpainting_class_sees_the_product_in_its_picture(
-    tiny_folder: Callable[[str], Path], monkeypatch: pytest.MonkeyPatch
+    tiny_folder: FolderOf, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     generator = load_pipeline(tiny_folder("FLUX.2-klein-9b-kv"), size=96)
     assert generator.capabilities.holds

@@ -1,6 +1,5 @@
 """The devices of a pipeline's networks, the compiled ones, when each is fetched, and prompts embedded once."""
 
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +12,7 @@ from models.hub.prompts import PromptMemory, remember_prompts, text_encoders
 from pipeline.core.networks import Conditions, PaintRequest, painted
 from service.catalogue.catalogue import load_catalogue
 from tests.lanes import rest_at_night
-from tests.support.tiny_pipelines import conditions, load_pipeline, paint
+from tests.support.tiny_pipelines import FolderOf, conditions, load_pipeline, paint
 
 
 def opened(folder: Path) -> Any:
@@ -36,7 +35,7 @@ def listen(encoder: Any, went: list[str]) -> None:
 
 
 def test_text_encoders_stay_in_the_hosts_memory_and_the_rest_goes_to_the_device(
-    tiny_folder: Callable[[str], Path],
+    tiny_folder: FolderOf,
 ) -> None:
     """torch's meta device replaces a GPU: it takes networks, and computes nothing."""
     pipe = opened(tiny_folder("stable-diffusion-v1-5"))
@@ -46,7 +45,7 @@ def test_text_encoders_stay_in_the_hosts_memory_and_the_rest_goes_to_the_device(
     assert list(text_encoders(pipe)) == ["text_encoder"]
 
 
-def test_a_text_encoder_is_fetched_only_for_new_words_and_put_back(tiny_folder: Callable[[str], Path]) -> None:
+def test_a_text_encoder_is_fetched_only_for_new_words_and_put_back(tiny_folder: FolderOf) -> None:
     generator = load_pipeline(tiny_folder("stable-diffusion-v1-5"), size=64, steps=1)
     expected = paint(generator)
     other = load_pipeline(tiny_folder("stable-diffusion-v1-5"), size=64, steps=1)
@@ -62,7 +61,7 @@ def test_a_text_encoder_is_fetched_only_for_new_words_and_put_back(tiny_folder: 
     assert len(went) == 4
 
 
-def test_an_encoder_that_fails_is_put_back_too(tiny_folder: Callable[[str], Path]) -> None:
+def test_an_encoder_that_fails_is_put_back_too(tiny_folder: FolderOf) -> None:
     pipe, went = opened(tiny_folder("stable-diffusion-v1-5")), list[str]()
     remember_prompts(pipe, "meta")
     listen(pipe.text_encoder, went)
@@ -72,7 +71,7 @@ def test_an_encoder_that_fails_is_put_back_too(tiny_folder: Callable[[str], Path
 
 
 def test_an_inpainting_class_has_the_networks_of_its_pipeline_in_their_precision(
-    tiny_folder: Callable[[str], Path],
+    tiny_folder: FolderOf,
 ) -> None:
     """diffusers' own conversion between classes would make both float32."""
     import torch
@@ -84,7 +83,7 @@ def test_an_inpainting_class_has_the_networks_of_its_pipeline_in_their_precision
     assert {part.dtype for part in (pipe.transformer, pipe.vae, pipe.text_encoder)} == {torch.bfloat16}
 
 
-def test_a_picture_is_encoded_where_an_offloaded_autoencoder_computes(tiny_folder: Callable[[str], Path]) -> None:
+def test_a_picture_is_encoded_where_an_offloaded_autoencoder_computes(tiny_folder: FolderOf) -> None:
     import torch
     from accelerate import cpu_offload, cpu_offload_with_hook
 
@@ -117,9 +116,7 @@ def shapes() -> list[Conditions]:
 @pytest.mark.nightly  # torch's tracer takes many seconds; the gate has the refusals
 @pytest.mark.parametrize("name", ["FLUX.1-schnell", "Z-Image-Turbo"])
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")  # torch's own tracer; diffusers' scheduler and NumPy 2
-def test_a_block_that_is_compiled_for_two_shapes_is_compiled_for_all(
-    tiny_folder: Callable[[str], Path], name: str
-) -> None:
+def test_a_block_that_is_compiled_for_two_shapes_is_compiled_for_all(tiny_folder: FolderOf, name: str) -> None:
     import torch._dynamo
     from torch._dynamo.utils import counters
 
@@ -140,7 +137,7 @@ def test_a_block_that_is_compiled_for_two_shapes_is_compiled_for_all(
     torch._dynamo.reset()
 
 
-def test_an_impossible_compilation_is_refused_by_the_settings_name(tiny_folder: Callable[[str], Path]) -> None:
+def test_an_impossible_compilation_is_refused_by_the_settings_name(tiny_folder: FolderOf) -> None:
     pipe = opened(tiny_folder("stable-diffusion-v1-5"))
     with pytest.raises(ValueError, match="BACKDROP_OFFLOAD=sequential"):
         compile_blocks(pipe, MemoryChoice(offload="sequential"))
@@ -149,14 +146,11 @@ def test_an_impossible_compilation_is_refused_by_the_settings_name(tiny_folder: 
         compile_blocks(pipe, MemoryChoice())
 
 
-@pytest.mark.filterwarnings("ignore:__array__ implementation doesn't accept a copy:DeprecationWarning")
 @pytest.mark.parametrize(
     "name",
     rest_at_night(["stable-diffusion-v1-5", "sdxl-lightning", "Z-Image-Turbo", "FLUX.1-schnell", "FLUX.2-klein-4B"]),
 )
-def test_the_same_words_are_embedded_once_and_give_the_same_picture(
-    tiny_folder: Callable[[str], Path], name: str
-) -> None:
+def test_the_same_words_are_embedded_once_and_give_the_same_picture(tiny_folder: FolderOf, name: str) -> None:
     generator = load_pipeline(tiny_folder(name), size=96, steps=1)
     pipe, runs = generator._pipe, list[str]()
     for part in ("text_encoder", "text_encoder_2"):

@@ -2,7 +2,6 @@
 
 import functools
 import json
-from collections.abc import Callable
 from itertools import product
 from pathlib import Path
 from types import SimpleNamespace
@@ -22,7 +21,7 @@ from service.catalogue.catalogue import load_catalogue
 from tests.lanes import rest_at_night
 from tests.models.hub.tiny_families import TINY_FAMILIES
 from tests.support.still_life import preset, spec
-from tests.support.tiny_pipelines import load_pipeline, paint
+from tests.support.tiny_pipelines import FolderOf, load_pipeline, paint
 
 
 @pytest.mark.parametrize(
@@ -42,7 +41,7 @@ from tests.support.tiny_pipelines import load_pipeline, paint
     ),
 )
 def test_the_first_noise_is_the_requested_one_and_all_steps_run(
-    tiny_folder: Callable[[str], Path], name: str, kind: str, size: tuple[int, int]
+    tiny_folder: FolderOf, name: str, kind: str, size: tuple[int, int]
 ) -> None:
     import diffusers
     import torch
@@ -69,7 +68,7 @@ def test_the_first_noise_is_the_requested_one_and_all_steps_run(
     assert ran == [0, 1, 2]
 
 
-def test_a_familys_start_noise_equals_its_strength(tiny_folder: Callable[[str], Path]) -> None:
+def test_a_familys_start_noise_equals_its_strength(tiny_folder: FolderOf) -> None:
     """Nothing changes where the shift does not depend on the size. By `strength` alone FLUX.1 [dev]'s noise would."""
     family = family_of({"_class_name": "ZImagePipeline", "scheduler": {"shift": 3.0}})
     assert family is not None
@@ -100,7 +99,7 @@ def test_only_flow_families_have_a_start_noise() -> None:
     ),
 )
 def test_an_edit_model_gets_an_instruction_and_keeps_the_given_size(
-    tiny_folder: Callable[[str], Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, held: bool
+    tiny_folder: FolderOf, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, held: bool
 ) -> None:
     if name.startswith("Qwen"):  # it can't be saved
         folder, pipe = tmp_path, TINY_FAMILIES[name](tmp_path)
@@ -154,7 +153,7 @@ def test_sides_are_multiples_and_at_least_one() -> None:
 
 
 def test_a_pipeline_of_no_known_family_paints_at_its_own_size(
-    tiny_folder: Callable[[str], Path], monkeypatch: pytest.MonkeyPatch
+    tiny_folder: FolderOf, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("models.hub.found.family_of", lambda *_, **__: None)
     # FLUX.1 [dev] has 128 cells of its autoencoder's, which are two pixels wide here.

@@ -123,57 +123,18 @@ def flux_fill(folder: Path) -> Any:
     return _flux(folder, "FluxFillPipeline", channels=48, guidance=True)
 
 
-def _qwen_image(kind: str, processor: Any) -> Any:
+def qwen_image_edit(folder: Path, kind: str = "QwenImageEditPipeline") -> Any:
+    """Create an edit model without its text encoder and network: a test sees how it is called; it can't be saved."""
     import diffusers
-    from transformers import Qwen2_5_VLConfig, Qwen2_5_VLForConditionalGeneration
 
-    seen = {"depth": 1, "hidden_size": 16, "intermediate_size": 16, "num_heads": 2, "out_hidden_size": 16}
     return getattr(diffusers, kind)(
-        scheduler=diffusers.FlowMatchEulerDiscreteScheduler(
-            use_dynamic_shifting=True, max_image_seq_len=8192, max_shift=0.9, shift_terminal=0.02
-        ),
+        scheduler=diffusers.FlowMatchEulerDiscreteScheduler(use_dynamic_shifting=True),
         vae=diffusers.AutoencoderKLQwenImage(
             base_dim=24, z_dim=4, dim_mult=[1, 2, 4], num_res_blocks=1, temperal_downsample=[False, True],
             latents_mean=[0.0] * 4, latents_std=[1.0] * 4,
         ),
-        text_encoder=Qwen2_5_VLForConditionalGeneration(
-            Qwen2_5_VLConfig(
-                text_config={
-                    "vocab_size": 300, "hidden_size": 16, "intermediate_size": 16, "num_hidden_layers": 1,
-                    "num_attention_heads": 2, "num_key_value_heads": 2, "max_position_embeddings": 4096,
-                    "rope_scaling": {"type": "default", "mrope_section": [1, 1, 2]},
-                },
-                vision_config=seen | {"patch_size": 14, "fullatt_block_indexes": [0]},
-                image_token_id=257, vision_start_token_id=258,
-            )
-        ),
-        tokenizer=chat_tokenizer("<|image_pad|>", "<|vision_start|>"),
-        transformer=diffusers.QwenImageTransformer2DModel(
-            patch_size=2, in_channels=16, out_channels=4, num_layers=1, attention_head_dim=16, num_attention_heads=2,
-            joint_attention_dim=16, axes_dims_rope=(8, 4, 4),
-        ),
-        processor=processor,
+        text_encoder=None, tokenizer=None, transformer=None, processor=None,
     )  # fmt: skip
-
-
-def qwen_image_edit(folder: Path, kind: str = "QwenImageEditPipeline") -> Any:
-    """Create an edit model, whose text encoder sees its picture too; it can't be saved.
-
-    transformers' own processor of these models needs torchvision. A replacement does the same to one picture.
-    """
-    from transformers import BatchFeature
-
-    tokenizer = chat_tokenizer("<|image_pad|>", "<|vision_start|>")
-
-    def processor(text: list[str], images: Any, **options: Any) -> Any:
-        import torch
-
-        # 2 by 2 patches of 14 pixels, which the text encoder merges into one
-        read = tokenizer(text, **options)
-        pixels = torch.zeros(4, 3 * 2 * 14 * 14)
-        return BatchFeature({**read, "pixel_values": pixels, "image_grid_thw": torch.tensor([[1, 2, 2]])})
-
-    return _qwen_image(kind, processor=processor)
 
 
 def flux2_klein_kv(folder: Path) -> Any:
