@@ -28,12 +28,12 @@ from service.storage.orphans import OrphanSweep
 from service.storage.registry import BucketName, SourceExpired
 from service.storage.signing import UrlSigner
 from service.supervisor.processes import ChildProcess
+from tests.service.storage.conftest import DAY, Warehouse
 from tests.support.caller import Caller
 from tests.support.command_line import BACKDROP
 from tests.support.databases import ON_SQLITE, migrated_engine
 from tests.support.polling import at_once, until
 from tests.support.shop import render
-from tests.support.warehouse import DAY, Warehouse
 
 # Photos
 

@@ -10,7 +10,7 @@ from service.database.tables import mended_masks
 from service.jobs.records import NewCutout, Operation
 from service.storage.mask_registry import MaskRegistry
 from service.storage.registry import SourceExpired
-from tests.support.warehouse import Warehouse
+from tests.service.storage.conftest import Warehouse
 
 BYTES, OTHER = "a" * 64, "b" * 64
 
