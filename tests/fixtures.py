@@ -104,9 +104,8 @@ def engine(migrated_url: str) -> Iterator[sa.Engine]:
 @pytest.fixture
 def s3_settings(s3_server: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
     """Settings for two new buckets on the S3 server."""
-    monkeypatch.setenv("AWS_ACCESS_KEY_ID", servers.S3_KEY)
-    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", servers.S3_SECRET)
-    monkeypatch.setenv("AWS_REGION", "us-east-1")
+    for variable, value in servers.S3_ENVIRONMENT.items():
+        monkeypatch.setenv(variable, value)
     name = "".join(c if c.isalnum() else "-" for c in tmp_path.name.lower())[-40:].strip("-")
     buckets = {"s3_source_bucket": f"{name}-sources", "s3_render_bucket": f"{name}-renders"}
     servers.make_buckets(s3_server, *buckets.values())

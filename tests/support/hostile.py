@@ -182,26 +182,22 @@ def scans(count: int, side: int = 7000) -> bytes:
     )
 
 
-def avif_box(kind: bytes, body: bytes) -> bytes:
-    return struct.pack(">I4s", 8 + len(body), kind) + body
-
-
 def avif_of(*boxes: bytes) -> bytes:
     """Write an AVIF with a `meta` box that contains these."""
-    hdlr = avif_box(b"hdlr", bytes(8) + b"pict" + bytes(13))
-    return avif_box(b"ftyp", b"avif\0\0\0\0avifmif1miaf") + avif_box(b"meta", bytes(4) + hdlr + b"".join(boxes))
+    hdlr = heic.box(b"hdlr", bytes(8) + b"pict" + bytes(13))
+    return heic.box(b"ftyp", b"avif\0\0\0\0avifmif1miaf") + heic.box(b"meta", bytes(4) + hdlr + b"".join(boxes))
 
 
 def avif_items(count: int) -> bytes:
     """Write an AVIF that lists many items and contains none."""
-    entries = b"".join(avif_box(b"infe", b"\3\0\0\0" + struct.pack(">IH", n + 1, 0) + b"av01\0") for n in range(count))
-    return avif_of(avif_box(b"iinf", b"\1\0\0\0" + struct.pack(">I", count) + entries))
+    entries = b"".join(heic.box(b"infe", b"\3\0\0\0" + struct.pack(">IH", n + 1, 0) + b"av01\0") for n in range(count))
+    return avif_of(heic.box(b"iinf", b"\1\0\0\0" + struct.pack(">I", count) + entries))
 
 
 def avif_places(count: int) -> bytes:
     """Write an AVIF with the locations of many items."""
     entries = b"".join(struct.pack(">IHHH", n + 1, 0, 0, 0) for n in range(count))
-    return avif_of(avif_box(b"iloc", b"\2\0\0\0" + bytes([0x44, 0]) + struct.pack(">I", count) + entries))
+    return avif_of(heic.box(b"iloc", b"\2\0\0\0" + bytes([0x44, 0]) + struct.pack(">I", count) + entries))
 
 
 @cache

@@ -41,24 +41,22 @@ class Caller:
         self.api.close()
 
     def is_ready(self) -> bool:
-        try:
-            return self.api.get("/health/ready").status_code == 200
-        except httpx.HTTPError:
-            return False
+        return answers(self.address)
 
     def upload(self, photo: bytes) -> str:
         reserved = self.api.post("/v1/uploads", json={"content_type": "image/png"}).json()
         httpx.put(reserved["url"], headers=reserved["headers"], content=photo, timeout=300).raise_for_status()
         return str(reserved["key"])
 
-    def submit(self, key: str) -> httpx.Response:
+    def submit(self, key: str, address: str = "") -> httpx.Response:
+        """Order a cut-out of a photo, by default at the client's own API."""
         body = {
             "source_image_s3_key": key,
             "scene_type": "white",
             "mood": "calm",
             "output_preset": "transparent_cutout",
         }
-        return self.api.post("/v1/background-swap-with-spec", json=body)
+        return self.api.post(f"{address}/v1/background-swap-with-spec", json=body)
 
     def outcome(self, accepted: httpx.Response) -> tuple[str, int]:
         assert accepted.status_code == 202, accepted.text
@@ -83,14 +81,14 @@ def serve(home: Path, **settings: Any) -> Iterator[Served]:
     }
     with running_installation("embedded", home, **patient | settings) as installation:
         url = installation.fleet.api()
-        with httpx.Client(timeout=20) as http:
-            until(lambda: _ready(http, url))
+        until(lambda: answers(url))
         installation.all_ready()
         yield Served(installation, url)
 
 
-def _ready(http: httpx.Client, url: str) -> bool:
+def answers(address: str, check: str = "ready") -> bool:
+    """Return whether an API answers that it is ready, or "live"."""
     try:
-        return http.get(f"{url}/health/ready").status_code == 200
+        return httpx.get(f"{address}/health/{check}", timeout=300).status_code == 200
     except httpx.HTTPError:
         return False

@@ -33,9 +33,7 @@ def servers_of(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPath
         "VALKEY_URL": request.getfixturevalue("valkey_url"),
         "BACKDROP_STORE": "s3",
         "BACKDROP_S3_ENDPOINT_URL": endpoint,
-        "AWS_ACCESS_KEY_ID": servers.S3_KEY,
-        "AWS_SECRET_ACCESS_KEY": servers.S3_SECRET,
-        "AWS_REGION": "us-east-1",
+        **servers.S3_ENVIRONMENT,
         **buckets,
     }
 

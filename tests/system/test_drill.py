@@ -25,6 +25,7 @@ from service.webhooks.endpoints import Webhooks
 from tests.support.databases import migrated_database, new_database, run_program
 from tests.support.installation import QUICK, Installation
 from tests.support.polling import until
+from tests.support.served import answers
 from tests.support.storm.fleet import Fleet
 from tests.support.storm.photos import good
 from tests.support.storm.receiver import receiving
@@ -106,7 +107,7 @@ def test_a_dump_under_load_is_restored_held_checked_released_and_cleared_of_late
             sweep, address = fleet.sweep(), fleet.api()
             fleet.worker()
             until(lambda: "in quarantine" in fleet.log(sweep.name).read_text())
-            until(lambda: answers(address))
+            until(lambda: answers(address, "live"))
             restored = time.monotonic() - began
             time.sleep(5)
             assert len(receiver.received) == len(accepted), "no receiver gets a message"
@@ -137,10 +138,3 @@ def test_a_dump_under_load_is_restored_held_checked_released_and_cleared_of_late
         engine.dispose()
     print(f"{len(accepted)} jobs, {left} unfinished: dump {dumped:.1f} s, restore {restored:.1f} s,")
     print(f"release to the last job's end {released:.1f} s, orphans {checked.output.count('object_has_its_render')}")
-
-
-def answers(address: str) -> bool:
-    try:
-        return httpx.get(f"{address}/health/live").status_code == 200
-    except httpx.HTTPError:
-        return False

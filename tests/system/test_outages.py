@@ -12,7 +12,7 @@ import pytest
 
 from tests.support.installation import Installation
 from tests.support.polling import until
-from tests.support.served import Caller
+from tests.support.served import Caller, answers
 from tests.support.storm.photos import Deed, good, with_deed
 
 pytestmark = pytest.mark.parametrize("troubled", ["production"], indirect=True)
@@ -141,31 +141,15 @@ def test_an_api_that_is_killed_between_commit_and_send_loses_no_job(installation
         url = f"redis://127.0.0.1:{silent.getsockname()[1]}/0"
         address = installation.fleet.api(BACKDROP_QUEUE_URL=url)
         member = installation.fleet.members[-1]
-        live = f"{address}/health/live"
-
-        def is_live() -> bool:
-            try:
-                return caller.api.get(live).status_code == 200
-            except httpx.HTTPError:
-                return False
-
-        until(is_live)
+        until(lambda: answers(address, "live"))
         key, balance = caller.upload(good()), caller.balance
-        body = {
-            "source_image_s3_key": key,
-            "scene_type": "white",
-            "mood": "calm",
-            "output_preset": "transparent_cutout",
-        }
-        answers: list[Any] = []
+        came: list[Any] = []
 
         def submit() -> None:
             try:
-                answers.append(
-                    httpx.post(f"{address}/v1/background-swap-with-spec", json=body, headers=caller.api.headers)
-                )
+                came.append(caller.submit(key, address))
             except httpx.HTTPError as error:
-                answers.append(error)
+                came.append(error)
 
         thread = threading.Thread(target=submit)
         thread.start()
@@ -174,7 +158,7 @@ def test_an_api_that_is_killed_between_commit_and_send_loses_no_job(installation
         thread.join()
         installation.fleet.members.remove(member)
 
-    assert isinstance(answers[0], httpx.HTTPError), "the caller got no answer"
+    assert isinstance(came[0], httpx.HTTPError), "the caller got no answer"
     (entry,) = [one for one in caller.api.get("/v1/credits").json()["entries"][:1] if one["kind"] == "debit"]
     job = until(lambda: (j := caller.api.get(f"/v1/jobs/{entry['job_id']}").json()).get("finished_at") and j)
     assert (job["status"], job["attempt"]) == ("SUCCESS", 1)

@@ -8,18 +8,11 @@ from pipeline.core.errors import NoSubject, SubjectNotFound
 from pipeline.core.order import photo_place
 from pipeline.core.types import Photo, Segmentation
 from pipeline.cutout.subjects import SQUARES, Choice, Masks, choose
+from tests.pipeline.cutout.test_subjects import mask
 
 Codes = NDArray[np.uint8]
 #: A large thing on the left, a small one on the right: left, top, right, bottom.
 LARGE, SMALL = (40, 60, 160, 260), (300, 180, 350, 260)
-
-
-def mask(*boxes: tuple[int, int, int, int]) -> Codes:
-    """A 300×400 mask of rectangles."""
-    codes = np.zeros((300, 400), np.uint8)
-    for left, top, right, bottom in boxes:
-        codes[top:bottom, left:right] = 255
-    return codes
 
 
 class Looks:

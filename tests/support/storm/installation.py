@@ -76,14 +76,9 @@ def _migrate(settings: Settings) -> None:
 @contextmanager
 def _credentials() -> Iterator[None]:
     """Set the S3 server's keys where boto3 looks for them, here and in child processes."""
-    ours = {
-        "AWS_ACCESS_KEY_ID": servers.S3_KEY,
-        "AWS_SECRET_ACCESS_KEY": servers.S3_SECRET,
-        "AWS_REGION": "us-east-1",
-    }
     environment = os.environ  # noqa: TID251  # boto3 does not read Backdrop's settings
-    before = {name: environment.get(name) for name in ours}
-    environment.update(ours)
+    before = {name: environment.get(name) for name in servers.S3_ENVIRONMENT}
+    environment.update(servers.S3_ENVIRONMENT)
     try:
         yield
     finally:

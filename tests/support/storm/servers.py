@@ -14,7 +14,6 @@ from contextlib import contextmanager, suppress
 from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
-from types import TracebackType
 from typing import Any, Self
 
 import psutil
@@ -24,6 +23,7 @@ from service.supervisor.valkey import start_valkey
 
 #: Credentials of the tests' own S3 server, on the loopback interface.
 S3_KEY, S3_SECRET = "test-key", "test-secret"
+S3_ENVIRONMENT = {"AWS_ACCESS_KEY_ID": S3_KEY, "AWS_SECRET_ACCESS_KEY": S3_SECRET, "AWS_REGION": "us-east-1"}
 
 
 class Server:
@@ -44,9 +44,7 @@ class Server:
         self.start()
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self.stop()
 
     @property
