@@ -29,10 +29,9 @@ from pipeline.cutout.cutting import Cut, Cutting
 from pipeline.cutout.given import GivenMask
 from pipeline.cutout.stance import place_cutout
 from pipeline.cutout.subjects import Choice
-from pipeline.delivery.copy_room import copy_room_report
 from pipeline.delivery.encode import encode
 from pipeline.delivery.fidelity import decoded
-from pipeline.delivery.inspection import background_palette, cutout_report, inspect
+from pipeline.delivery.inspection import background_palette, copy_room_report, cutout_report, inspect
 from pipeline.delivery.output import ordered
 from pipeline.delivery.preview import Stamp, preview_preset, preview_size, stamp_of, watermarked
 from pipeline.delivery.watermark import Payload, embed

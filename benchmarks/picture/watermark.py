@@ -26,8 +26,7 @@ from pipeline.core.errors import PipelineError
 from pipeline.core.spec import Limits
 from pipeline.core.types import Placed, Rgb
 from pipeline.delivery.encode import to_8_bit
-from pipeline.delivery.error_code import decoded
-from pipeline.delivery.watermark import LETTERS, Payload, Spectrum, embed, find
+from pipeline.delivery.watermark import LETTERS, Payload, Spectrum, decoded, embed, find
 from pipeline.swap import swap
 from service.catalogue.catalogue import load_catalogue
 from service.settings import load_settings

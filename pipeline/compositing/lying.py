@@ -10,8 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.ndimage import distance_transform_edt
 
-from pipeline.geometry.packing import Packed
 from pipeline.geometry.ray import Field
+from pipeline.geometry.solids import Packed
 from pipeline.kernels.tracing import solids
 from pipeline.scene.layout import FOCAL, Layout
 from pipeline.scene.trace import trace

@@ -8,8 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.core.resample import Box
-from pipeline.geometry.packing import Packed
 from pipeline.geometry.ray import Bounds, Field
+from pipeline.geometry.solids import Packed
 from pipeline.kernels.tracing import solids
 from pipeline.scene.layout import FOCAL, Layout
 

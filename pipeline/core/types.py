@@ -42,12 +42,12 @@ class Segmentation:
 
     #: H×W alpha in [0, 1].
     alpha: Alpha
-    #: The probability that the mask is right (`pipeline.cutout.confidence`); 1 for the file's own alpha.
+    #: The probability that the mask is right (`pipeline.cutout.warnings`); 1 for the file's own alpha.
     confidence: float = 1.0
     #: Areas that only some looks classify as product: left, top, right, bottom in the photo's pixels.
     disputed: tuple[Box, ...] = ()
     #: Inputs of the confidence: the smallest intersection over union of two looks, 0–1, and the undecided share
-    #: (`pipeline.cutout.confidence.undecided_share`).
+    #: (`pipeline.cutout.warnings.undecided_share`).
     agreement: float = 1.0
     undecided: float = 0.0
 

@@ -18,10 +18,10 @@ from pipeline.core.networks import Segmenter
 from pipeline.core.parallel import together
 from pipeline.core.resample import Box, grown_box, reduced, resize, tight_box
 from pipeline.core.types import Alpha, Photo, Segmentation
-from pipeline.cutout.confidence import confidence_of, disputed, undecided_share
 from pipeline.cutout.guided_filter import guide_of, guided_upsample
 from pipeline.cutout.holes import SIDE, seen_through
 from pipeline.cutout.remains import clear_remains
+from pipeline.cutout.warnings import confidence_of, disputed, undecided_share
 
 #: The photo's edges sharpen the mask in the product's box and in a margin, this share of the box's longer side.
 MARGIN = 0.12

@@ -57,7 +57,7 @@ _STANDARD = AcceptanceLimits(
     palette_mean=5.0,  # `pipeline.colour.palette.MEAN_BAR`, WORST_BAR: the report's own `palette.bar`
     palette_worst=10.0,
     rules=RULES,
-    cutout_confidence=0.878,  # `pipeline.cutout.confidence.LOW_CONFIDENCE`
+    cutout_confidence=0.878,  # `pipeline.cutout.warnings.LOW_CONFIDENCE`
     # Out of fold, absurd placements are six times as frequent with `placement_unsure`. `several_subjects` and the
     # enlargement did not sort good pictures from bad ones (figures `acceptance-*`).
     warnings=get_args(Wrong),

@@ -1,10 +1,12 @@
-"""A caller's own output: size, format and quality in place of the preset's, within the limits."""
+"""A caller's own output: size, format and quality in place of the preset's. And what decides a picture's pixels."""
 
-from collections.abc import Iterator
+from collections.abc import Hashable, Iterator
 from dataclasses import replace
+from typing import Any
 
-from pipeline.core.order import MAX_ASPECT, MAX_PIXELS, SIDES, OptionFault, Output
-from pipeline.core.spec import Preset
+from pipeline.colour.notation import parse_colour
+from pipeline.core.order import MAX_ASPECT, MAX_PIXELS, SIDES, Lettering, OptionFault, Output, Shadow
+from pipeline.core.spec import Preset, Spec
 
 
 def output_faults(preset: Preset, output: Output) -> Iterator[OptionFault]:
@@ -59,3 +61,18 @@ def ordered(preset: Preset, output: Output) -> Preset:
         start, floor = output.quality, min(output.quality, floor)
     formats = preset.formats if output.format is None else (output.format,)
     return replace(preset, size=size, formats=formats, quality=(start, floor))
+
+
+def pixels_of(spec: Spec) -> Hashable:
+    """Return what decides a picture's pixels: equal values make equal pictures of a photo. In doubt they differ."""
+    preset, plain = ordered(spec.preset, spec.output), spec.plain
+    kept: dict[str, Any] = vars(spec) | {"preset": replace(preset, formats=preset.formats[:1]), "output": None}
+    if plain is not None:
+        lit = spec.traces_shadow or (spec.shadow == Shadow() and plain and preset.shadow)
+        kept |= {"ground": plain and parse_colour(plain), "shadow": spec.shadow if lit else Shadow("none")}
+    if plain is not None or spec.ground.background == "image":
+        kept |= dict.fromkeys(("mood", "seed", "style_words", "pinned", "dressing", "earlier"))
+        # Layers take colours from the palette, and limits compare it where the caller gives no ground.
+        if spec.lettering == Lettering() and not (spec.acceptance.accept and spec.ground.composed):
+            kept |= {"scene": None, "palette": None}
+    return tuple(kept.values())

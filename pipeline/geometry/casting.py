@@ -7,9 +7,8 @@ from numpy.typing import NDArray
 
 from pipeline.core.parallel import by_rows
 from pipeline.geometry.heightfields import Curtain, Dunes
-from pipeline.geometry.packing import Packed, shapes
 from pipeline.geometry.ray import Field, Triple
-from pipeline.geometry.solids import Solid
+from pipeline.geometry.solids import Packed, Solid, shapes
 from pipeline.geometry.sprites import Sprite
 from pipeline.kernels.tracing.rays import FACES, see
 from pipeline.kernels.tracing.terrain import see_dunes

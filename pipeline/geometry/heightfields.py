@@ -5,8 +5,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from pipeline.core.parallel import by_rows
-from pipeline.geometry.packing import Packed
 from pipeline.geometry.ray import Face, Field, Triple, triple
+from pipeline.geometry.solids import Packed
 from pipeline.kernels.tracing import solids
 from pipeline.kernels.tracing.terrain import cloth_depths, dune_slopes, ground_heights
 

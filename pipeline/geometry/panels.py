@@ -5,8 +5,8 @@ from typing import Literal
 
 import numpy as np
 
-from pipeline.geometry.packing import Packed
 from pipeline.geometry.ray import Bounds, Face, Field, Triple, triple
+from pipeline.geometry.solids import Packed
 from pipeline.kernels.tracing import solids
 
 Outline = Literal["arch", "disc", "half_disc"]

@@ -1,13 +1,48 @@
-"""Objects of a scene: balls, drums and blocks."""
+"""Objects of a scene: balls, drums, blocks, and slabs that lie flat; and solids as numbers, for the kernels."""
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Protocol
 
 import numpy as np
 
-from pipeline.geometry.packing import Packed
-from pipeline.geometry.ray import Bounds, Face, Field, Triple, triple
+from pipeline.geometry.ray import Bounds, Face, Field, Triple, triple, turned
 from pipeline.kernels.tracing import solids
+from pipeline.kernels.tracing.solids import CARD, NUMBERS, UPRIGHT, Shapes
+
+
+@dataclass(frozen=True, eq=False)
+class Packed:
+    """A solid for the kernels: its kind and its numbers, as in `pipeline.kernels.tracing.solids`."""
+
+    kind: int
+    numbers: tuple[float, ...]
+    #: h×w float32 image of a shadow proxy or of a card.
+    image: Field = field(default_factory=lambda: np.zeros((1, 1), np.float32))
+
+    def row(self) -> Field:
+        """Return its NUMBERS float32 numbers, filled up with 0."""
+        out = np.zeros(NUMBERS, np.float32)
+        out[: len(self.numbers)] = self.numbers
+        return out
+
+
+def shapes(things: Sequence[Packed]) -> Shapes:
+    """Return the arrays of some solids in order; their images, each once, one below the other."""
+    number = np.stack([thing.row() for thing in things]) if things else np.zeros((0, NUMBERS), np.float32)
+    images = {id(thing.image): thing.image for thing in things if thing.image.size > 1}
+    rows = dict(zip(images, np.cumsum([0, *(len(image) for image in images.values())]), strict=False))
+    for index, thing in enumerate(things):
+        if thing.kind in (UPRIGHT, CARD):
+            number[index, 22:24] = rows.get(id(thing.image), 0), len(thing.image)
+    wide = max((image.shape[1] for image in images.values()), default=1)
+    shown = [np.pad(image, ((0, 0), (0, wide - image.shape[1]))) for image in images.values()]
+    return Shapes(
+        np.array([thing.kind for thing in things], np.int32),
+        number,
+        np.ascontiguousarray(np.concatenate(shown) if shown else np.zeros((1, 1)), np.float32),
+    )
 
 
 class Caster(Protocol):
@@ -128,3 +163,46 @@ class Block:
     def surface(self, point: Triple, face: Face) -> tuple[Field, Field]:
         x, z = self._turned(point[0] - np.float32(self.x), point[2] - np.float32(self.z))
         return np.where(face <= 1, z, x), np.where(face == 2, z, point[1])
+
+
+@dataclass(frozen=True)
+class Slab:
+    """A board, sheet or card: its top (face 0) at the depth `z`, and an edge (1 to 4) for each side of its outline.
+
+    `corners`, 3 or 4 of them, are convex and run anticlockwise as the camera sees them. `turn` is the angle of its
+    grain in radians.
+    """
+
+    corners: tuple[tuple[float, float], ...]
+    z: float
+    thick: float
+    turn: float = 0.0
+
+    @cached_property
+    def bounds(self) -> Bounds:
+        points = np.asarray(self.corners)
+        (left, low), (right, high) = points.min(0), points.max(0)
+        return float(left), float(low), self.z - self.thick, float(right), float(high), self.z
+
+    @cached_property
+    def sides(self) -> list[tuple[float, float, float]]:
+        """Return each side as (nx, ny, d): outside is where nx x + ny y > d."""
+        points = np.asarray(self.corners)
+        along = np.roll(points, -1, axis=0) - points
+        out = np.stack([along[:, 1], -along[:, 0]], 1) / np.linalg.norm(along, axis=1, keepdims=True)
+        return [(float(nx), float(ny), float(d)) for (nx, ny), d in zip(out, (out * points).sum(1), strict=True)]
+
+    @cached_property
+    def packed(self) -> Packed:
+        sides = [*self.sides, *[(0.0, 0.0, 1.0)] * (solids.SIDES - len(self.sides))]
+        return Packed(solids.SLAB, (self.z - self.thick, self.z, *(number for side in sides for number in side)))
+
+    def normal(self, point: Triple, face: Face) -> Triple:
+        sides = np.array([(0.0, 0.0), *((nx, ny) for nx, ny, _ in self.sides)], np.float32)
+        which = np.minimum(face, len(self.sides))
+        return triple(sides[which, 0], sides[which, 1], np.where(face == 0, 1, 0), point)
+
+    def surface(self, point: Triple, face: Face) -> tuple[Field, Field]:
+        u, v = turned(point[0], point[1], self.turn)
+        # The grain continues down an edge, instead of forming a streak.
+        return np.where(face == 0, u, u + point[2]), np.where(face == 0, v, v + point[2])

@@ -16,9 +16,8 @@ from PIL import Image
 from scipy.ndimage import gaussian_filter
 
 from pipeline.core.lasting import kept
-from pipeline.geometry.packing import Packed
 from pipeline.geometry.ray import Bounds, Face, Field, Triple, triple
-from pipeline.geometry.solids import Solid
+from pipeline.geometry.solids import Packed, Solid
 from pipeline.kernels.tracing import solids
 
 #: Slopes at which the camera looks down in the views that stand; one more view is from straight above.

@@ -4,9 +4,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from pipeline.geometry.packing import Packed
 from pipeline.geometry.panels import Opening
 from pipeline.geometry.ray import Bounds, Face, Field, Triple, constant, triple, turned
+from pipeline.geometry.solids import Packed
 from pipeline.kernels.tracing import solids
 
 

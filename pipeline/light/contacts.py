@@ -1,7 +1,10 @@
-"""Light at the image's full size where objects touch, since upsampled light would show there as a row of dashes.
+"""Light where objects touch, at the image's full size, and the dark line at their foot.
 
-In the crevice between two touching objects, light changes within a pixel or two. The places of the coarse grid are at
-varying distances from it. Only few pixels are affected.
+In the crevice between two touching objects, light changes within a pixel or two. Upsampled light would show there as a
+row of dashes, as the places of the coarse grid are at varying distances from it. Only few pixels are affected.
+
+Solids here have a sharp edge, next to which a surface is nearly as light as elsewhere; path tracing shows the same. On
+a pale floor such objects look pasted in. Of a rounded foot only its darkness is visible, so that is drawn.
 """
 
 from dataclasses import dataclass
@@ -9,20 +12,25 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from pipeline.geometry.panels import Panel
 from pipeline.geometry.ray import Field, Triple
+from pipeline.geometry.solids import Block, Drum
+from pipeline.geometry.sprites import Sprite
+from pipeline.kernels.image.surfaces import darken_feet
 from pipeline.kernels.tracing.interleaved import share_picked
-from pipeline.kernels.tracing.rays import FACES
 from pipeline.light.exposure import Exposure
 from pipeline.light.first_light import FirstLight, LightTracer
 from pipeline.light.upsample import Upsampling
 from pipeline.scene.layout import Layout
-from pipeline.scene.trace import Geometry
+from pipeline.scene.trace import FACES, Geometry
 
 #: Parts touch if they are less than this apart along the view axis, in canvas heights, between neighbouring places of
 #: the light's grid. Light is traced on REACH places around, and blends into the grid's on the outer ones.
 APART, REACH = 0.02, 3
 #: Rays per bundle.
 _ROW = 64
+#: Radius of a foot's rounding, in canvas heights, and its maximum as a share of the object's height.
+ROUND, OF_HEIGHT = 0.005, 0.06
 
 
 @dataclass(frozen=True, eq=False)
@@ -127,3 +135,38 @@ class _Tracer(LightTracer):
 
     def shared(self, field: Field) -> Field:
         return self._picked.shared(field)
+
+
+@dataclass(frozen=True)
+class Feet:
+    """The feet of a layout's objects, for one image size."""
+
+    #: The slopes of the camera's H rows; its height.
+    down: Field
+    camera: np.float32
+    #: By surface: the level of the ground under it, -inf without ground, and 1 / its rounding.
+    level: Field
+    by: Field
+
+    @classmethod
+    def of(cls, layout: Layout, width: int, height: int) -> "Feet | None":
+        """Return a layout's feet; None if none is visible from the side."""
+        if layout.top_down:
+            return None
+        level, by = np.full(len(layout.parts), -np.inf, np.float32), np.ones(len(layout.parts), np.float32)
+        for index, part in enumerate(layout.parts):
+            if isinstance(part.solid, Block | Drum | Panel | Sprite) and not part.glow:
+                box = part.solid.bounds
+                ground = part.solid.y if isinstance(part.solid, Sprite) else box[1]
+                level[index], by[index] = ground, 1 / min(ROUND, OF_HEIGHT * (box[4] - box[1]))
+        if np.isinf(level).all():
+            return None
+        _, down, _ = layout.rays(width, height)
+        return cls(down[:, 0].copy(), np.float32(layout.camera[1]), np.repeat(level, FACES), np.repeat(by, FACES))
+
+    def over(self, light: Field, geometry: Geometry, top: int) -> None:
+        """Darken n×W×3 linear light, the rows from `top` on, in place."""
+        rows = slice(top, top + len(light))
+        darken_feet(
+            geometry.surface[rows], geometry.depth[rows], self.down[rows], self.camera, self.level, self.by, light
+        )

@@ -8,8 +8,7 @@ from scipy.ndimage import gaussian_filter
 
 from pipeline.core.lasting import kept
 from pipeline.geometry.panels import Panel
-from pipeline.geometry.ray import Field
-from pipeline.geometry.sampling import square_samples, square_to
+from pipeline.geometry.ray import Field, square_samples, square_to
 from pipeline.kernels.tracing.lights import Lamps
 from pipeline.scene.layout import Gobo, Layout, Part
 

@@ -19,11 +19,9 @@ from pipeline.colour.spaces import linear_to_srgb
 from pipeline.core.networks import Conditions
 from pipeline.core.parallel import by_rows
 from pipeline.geometry.heightfields import Curtain, Dunes
-from pipeline.geometry.packing import shapes
 from pipeline.geometry.panels import Panel
-from pipeline.geometry.ray import Bounds, Field, Triple
-from pipeline.geometry.sampling import cosine_samples
-from pipeline.geometry.solids import Caster
+from pipeline.geometry.ray import Bounds, Field, Triple, cosine_samples
+from pipeline.geometry.solids import Caster, shapes
 from pipeline.geometry.sprites import blocks, lift
 from pipeline.geometry.walls import Recess, Wall
 from pipeline.kernels.tracing import lights

@@ -12,12 +12,10 @@ from pipeline.geometry.ray import Field
 from pipeline.kernels.colour.colours import encode_in_place, roll_off
 from pipeline.kernels.image.layers import dim
 from pipeline.kernels.image.surfaces import repaint
-from pipeline.light.bloom import Haze, bloom, spill, tube_hue
-from pipeline.light.contacts import ContactLight, contact_light
+from pipeline.light.contacts import ContactLight, Feet, contact_light
 from pipeline.light.exposure import Exposure
-from pipeline.light.feet import Feet
 from pipeline.light.first_light import FirstLight
-from pipeline.light.lens import Focus, add_grain, darken_corners
+from pipeline.light.lens import Focus, Haze, add_grain, bloom, darken_corners, spill, tube_hue
 from pipeline.light.polish import Polished, polish, polished_parts
 from pipeline.light.reflection import FloorMirror, floor_mirrors
 from pipeline.light.sheets import SheetShadows

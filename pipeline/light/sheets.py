@@ -9,8 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.geometry.ray import Field
-from pipeline.geometry.slabs import Slab
-from pipeline.geometry.solids import Solid
+from pipeline.geometry.solids import Slab, Solid
 from pipeline.scene.layout import FOCAL, Layout
 from pipeline.scene.trace import FACES
 

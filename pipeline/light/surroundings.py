@@ -11,10 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.core.resample import blurred
-from pipeline.geometry.packing import shapes
-from pipeline.geometry.ray import Face, Field, Triple, dot
-from pipeline.geometry.sampling import square_to
-from pipeline.geometry.solids import Solid
+from pipeline.geometry.ray import Face, Field, Triple, dot, square_to
+from pipeline.geometry.solids import Solid, shapes
 from pipeline.kernels.image.surfaces import sum_parts
 from pipeline.kernels.tracing.rays import meet_rays
 from pipeline.scene.layout import Layout

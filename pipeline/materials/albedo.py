@@ -1,23 +1,27 @@
 """A layout drawn in its own colours, flat or with the finishes of its surfaces, without light."""
 
+from functools import lru_cache
+
 import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.colour.spaces import linear_to_srgb
+from pipeline.core.lasting import lasting
 from pipeline.core.parallel import FEW, ROWS, by_rows
 from pipeline.core.types import Rgb
 from pipeline.geometry.ray import Field
-from pipeline.geometry.sprites import Sprite
+from pipeline.geometry.sprites import MOST, Sprite, View
 from pipeline.kernels.texture.texels import coloured
 from pipeline.materials.bokeh import draw_place
-from pipeline.materials.pyramid import TILE, Pyramid
-from pipeline.materials.sprites import texture_of
+from pipeline.materials.pyramid import CODES, TILE, Pyramid
 from pipeline.materials.swatches import Swatches
 from pipeline.scene.layout import FOCAL, Layout
 from pipeline.scene.trace import FACES, Geometry, trace, windows_of
 
 #: Pixels, at least, whose finish a thread looks up at a time.
 _AT_ONCE = 1 << 13
+#: Textures kept for the process: 2 MB each.
+_KEPT = 4
 
 
 def draw(layout: Layout, width: int, height: int) -> Rgb:
@@ -78,3 +82,19 @@ def _finish(
         fine, pixel = TILE, pixel * TILE / solid.size
     u, v = u * np.float32(fine), v * np.float32(fine)
     swatch.multiply(out[strip], part[strip], index, (u, v), columns.start, geometry.depth[strip], pixel)
+
+
+def texture_of(sprite: Sprite) -> Pyramid:
+    """Return the factors of a sprite's colours, at (u, v) from 0 to 1 times a tile."""
+    return _texture(sprite.baked)
+
+
+@lru_cache(_KEPT)
+def _texture(view: View) -> Pyramid:
+    found = Pyramid(3, len(view.colour), lasting)
+    for channel, plane in enumerate(found.levels[0]):
+        plane[:] = np.rint(np.square(view.colour[..., channel] / np.float32(255)) * CODES)
+    found.reduce()
+    # Factors as they are: their mean over a whole picture has no meaning.
+    found.scales = np.full(3, MOST / CODES, np.float32)
+    return found

@@ -8,8 +8,8 @@ from numpy.typing import NDArray
 from pipeline.core.parallel import by_rows
 from pipeline.geometry.casting import DUNE_STEPS, seen, windows
 from pipeline.geometry.heightfields import Curtain, Dunes
-from pipeline.geometry.packing import shapes
 from pipeline.geometry.ray import Field
+from pipeline.geometry.solids import shapes
 from pipeline.kernels.tracing.coverage import ACROSS, DOWN, cover, find_edges, mix
 from pipeline.kernels.tracing.rays import FACES
 from pipeline.scene.layout import FOCAL, Layout

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from pipeline.core.order import Shadow, ShadowWord
 from pipeline.core.spec import Mood, SceneKind
-from pipeline.geometry.sampling import square_to
+from pipeline.geometry.ray import square_to
 from pipeline.scene.layout import Gobo, Rig
 from pipeline.scene.places import Plate
 

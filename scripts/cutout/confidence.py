@@ -3,7 +3,7 @@
     python -m scripts.cutout.confidence PHOTOS MASKS [PHOTOS MASKS …] --weights WEIGHTS --svg FILE
 
 Each PHOTOS is a folder of photos. MASKS has a mask for each, `<stem>.png`, as grey or alpha. The script prints the
-coefficients for `pipeline/cutout/confidence.py` and, out of fold, the flagged shares and the calibration error.
+coefficients for `pipeline/cutout/warnings.py` and, out of fold, the flagged shares and the calibration error.
 """
 
 from collections.abc import Iterator

@@ -9,8 +9,7 @@ from numpy.typing import NDArray
 from pipeline.geometry.heightfields import Curtain, Dunes
 from pipeline.geometry.panels import Panel
 from pipeline.geometry.ray import Triple
-from pipeline.geometry.slabs import Slab
-from pipeline.geometry.solids import Ball, Block, Drum, Solid
+from pipeline.geometry.solids import Ball, Block, Drum, Slab, Solid
 from pipeline.geometry.sprites import TINTS, Sprite
 from pipeline.geometry.walls import Floor, Recess, Sweep, Wall
 from pipeline.scene.layout import Part

@@ -6,7 +6,7 @@ from typing import Any
 
 from pipeline.core.order import SwapOrder
 from pipeline.core.spec import Preset, Spec
-from pipeline.delivery.pixels import pixels_of
+from pipeline.delivery.output import pixels_of
 from pipeline.lettering.layers import filled
 from pipeline.placement.facts import CutoutFacts
 from service.accounts.brands import Brand

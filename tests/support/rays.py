@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from pipeline.geometry.packing import Packed, shapes
 from pipeline.geometry.ray import Face, Field, Triple
+from pipeline.geometry.solids import Packed, shapes
 from pipeline.kernels.tracing.rays import FACES, meet_rays
 
 

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from pipeline.cutout.confidence import LOW_CONFIDENCE, confidence_of, disputed, undecided_share
+from pipeline.cutout.warnings import LOW_CONFIDENCE, confidence_of, disputed, undecided_share
 
 
 def test_confidence_falls_where_looks_disagree_and_where_much_is_undecided() -> None:

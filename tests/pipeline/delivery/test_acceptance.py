@@ -9,7 +9,7 @@ from typing import Any, get_args
 import pytest
 
 from pipeline.colour.palette import MEAN_BAR, WORST_BAR
-from pipeline.cutout.confidence import LOW_CONFIDENCE
+from pipeline.cutout.warnings import LOW_CONFIDENCE
 from pipeline.delivery import preset_rules
 from pipeline.delivery.acceptance import (
     RULES,

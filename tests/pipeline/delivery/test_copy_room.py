@@ -8,7 +8,7 @@ import pytest
 
 from pipeline.core.order import CopySpaceWord, Frame, Placement
 from pipeline.core.spec import Limits
-from pipeline.delivery.copy_room import copy_room_report
+from pipeline.delivery.inspection import copy_room_report
 from pipeline.placement.frame import copy_room
 from pipeline.report import to_json
 from pipeline.swap import swap

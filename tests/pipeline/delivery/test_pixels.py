@@ -7,7 +7,7 @@ import pytest
 
 from pipeline.core.order import Acceptance, Dressing, Frame, Ground, Lettering, Output, Placement, Shadow
 from pipeline.core.spec import Limits, Spec
-from pipeline.delivery.pixels import pixels_of
+from pipeline.delivery.output import pixels_of
 from pipeline.swap import swap
 from tests.support.still_life import PHOTO, cut_out_png, networks, preset, spec, still_life
 

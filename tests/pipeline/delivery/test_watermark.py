@@ -14,8 +14,7 @@ from pipeline.core.order import Ground, Lettering
 from pipeline.core.spec import Limits, Spec
 from pipeline.core.types import Placed, Rgb
 from pipeline.delivery.encode import to_8_bit
-from pipeline.delivery.error_code import decoded, encoded
-from pipeline.delivery.watermark import NO_JOB, Payload, embed, find, strength_of, thresholds, tile_of
+from pipeline.delivery.watermark import NO_JOB, Payload, decoded, embed, encoded, find, strength_of, thresholds, tile_of
 from pipeline.lettering.drawing import Artwork
 from pipeline.report import MarksReport, WatermarkReport
 from pipeline.swap import SwapResult, swap

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from pipeline.geometry.sampling import plane_samples
+from pipeline.geometry.ray import plane_samples
 
 
 def test_they_are_even_and_form_no_rows_in_any_direction() -> None:

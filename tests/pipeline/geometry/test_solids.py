@@ -9,8 +9,7 @@ from numpy.typing import NDArray
 from pipeline.geometry.casting import follow
 from pipeline.geometry.heightfields import Curtain, Dunes
 from pipeline.geometry.panels import Opening, Panel
-from pipeline.geometry.slabs import Slab
-from pipeline.geometry.solids import Ball, Block, Drum, Solid
+from pipeline.geometry.solids import Ball, Block, Drum, Slab, Solid
 from pipeline.geometry.walls import Recess, Sweep, Wall
 from tests.support.rays import meet
 

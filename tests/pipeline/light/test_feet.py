@@ -3,7 +3,7 @@
 import numpy as np
 
 from pipeline.geometry.solids import Block, Drum, Solid
-from pipeline.light.feet import ROUND, Feet
+from pipeline.light.contacts import ROUND, Feet
 from pipeline.scene.composition import compose
 from pipeline.scene.layout import Part
 from pipeline.scene.trace import trace

@@ -7,13 +7,13 @@ import numpy as np
 import pytest
 from scipy.ndimage import map_coordinates
 
-from pipeline.geometry.slabs import Slab
+from pipeline.geometry.solids import Slab
 from pipeline.geometry.walls import Top
 from pipeline.light.first_light import first_light
 from pipeline.light.relight import picture
 from pipeline.light.sheets import SheetShadows
 from pipeline.scene.composition import compose
-from pipeline.scene.flat_lay_props import PAPER, rectangle
+from pipeline.scene.flat_lay import PAPER, rectangle
 from pipeline.scene.layout import Layout, Part
 from pipeline.scene.trace import trace
 from tests.support.still_life import preset, spec

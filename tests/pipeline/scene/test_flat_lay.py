@@ -8,7 +8,7 @@ import pytest
 
 from pipeline.compositing.lying import LyingProxy
 from pipeline.geometry.ray import Triple
-from pipeline.geometry.slabs import Slab
+from pipeline.geometry.solids import Slab
 from pipeline.light.first_light import first_light
 from pipeline.light.relight import picture
 from pipeline.scene.composition import compose

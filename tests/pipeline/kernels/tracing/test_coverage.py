@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from pipeline.geometry.casting import follow
-from pipeline.geometry.slabs import Slab
+from pipeline.geometry.solids import Slab
 from pipeline.geometry.walls import Wall
 from pipeline.kernels.tracing.coverage import ACROSS, DOWN
 from pipeline.kernels.tracing.rays import FACES

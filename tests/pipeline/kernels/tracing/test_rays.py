@@ -7,8 +7,7 @@ import pytest
 
 from pipeline.geometry.casting import follow
 from pipeline.geometry.panels import Opening, Panel
-from pipeline.geometry.slabs import Slab
-from pipeline.geometry.solids import Ball, Block, Drum, Solid
+from pipeline.geometry.solids import Ball, Block, Drum, Slab, Solid
 from pipeline.geometry.walls import Floor, Recess, Sweep, Wall
 from pipeline.kernels.tracing.rays import FACES
 from tests.support.rays import meet
