@@ -1,8 +1,12 @@
-"""The device and the precision of the networks, decided once at the start of a process."""
+"""The device and precision of the networks, decided once at the start of a process, and the peak memory of a block."""
 
 import ctypes
 import os
+import resource
 import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Literal
 
@@ -19,6 +23,7 @@ _M_TRIM_THRESHOLD, _M_MMAP_MAX, _M_ARENA_MAX = -1, -4, -8
 #: Bytes touched ahead: most of the glibc heap that a swap to 2048×2048 needs. With 256 MiB a 40-megapixel photo's peak
 #: rose by 50 MiB; with this value it does not rise.
 AHEAD, _BLOCK = 192 << 20, 16 << 20
+_LOOK_EVERY = 0.02
 
 
 class DeviceUnavailable(RuntimeError):
@@ -172,3 +177,45 @@ def give_back_device_memory() -> None:
     torch = sys.modules.get("torch")  # without the import there is nothing to free
     if torch is not None and torch.cuda.is_initialized():
         torch.cuda.empty_cache()
+
+
+@contextmanager
+def peak_memory(device: Device) -> Iterator[list[int]]:
+    """Measure the most bytes that a block takes, beyond those taken before; the list has them at its end.
+
+    On CUDA torch's allocator measures them. Elsewhere a thread samples the process's resident memory. If the system
+    does not report it, the process's lifetime peak is used.
+    """
+    taken = list[int]()
+    if device == "cuda":
+        import torch
+
+        torch.cuda.reset_peak_memory_stats()
+        before = torch.cuda.memory_allocated()
+        yield taken
+        taken.append(torch.cuda.max_memory_allocated() - before)
+        return
+    before, over = _resident(), threading.Event()
+    most = [before]
+
+    def look() -> None:
+        while not over.wait(_LOOK_EVERY):
+            most[0] = max(most[0], _resident())
+
+    thread = threading.Thread(target=look, daemon=True)
+    thread.start()
+    try:
+        yield taken
+    finally:
+        over.set()
+        thread.join()
+        taken.append(max(most[0], _resident()) - before)
+
+
+def _resident() -> int:
+    try:
+        pages = int(Path("/proc/self/statm").read_text().split()[1])
+        return pages * resource.getpagesize()
+    except OSError:  # only Linux has it
+        most = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+        return most if sys.platform == "darwin" else most * 1024

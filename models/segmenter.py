@@ -1,8 +1,15 @@
-"""The network that finds the product: U²-Net, another rembg model, or an operator's own file."""
+"""The network that finds the product: U²-Net, another rembg model, or an operator's own file.
 
+This is the only file that imports rembg.
+"""
+
+import sys
 from collections.abc import Sequence
-from importlib import metadata
+from functools import cache
+from importlib import import_module, metadata
+from importlib.util import find_spec
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import numpy as np
@@ -11,8 +18,7 @@ from PIL import Image
 
 from models.device import Device
 from models.own_network import OwnSession
-from models.rembg_sessions import session_of
-from models.sessions import PLAIN, Runtime, library_of, open_session, session_device
+from models.sessions import PLAIN, Runtime, Session, library_of, open_session, session_device
 from models.weights import CARDS, WeightsMissing, fetch, verify
 from pipeline.core.errors import ModelFailed, OutOfMemory
 
@@ -106,3 +112,31 @@ def load_segmenter(
     opened = open_session(graph, runtime, device=device, digest=digest, bfloat16=name == HALVED)
     named = f"rembg {metadata.version('rembg')} {name} sha256:{digest[:12]} in {library_of(opened)}"
     return RembgSegmenter(session_of(name, opened), named), named
+
+
+def session_of(name: str, graph: Session) -> Any:
+    """Return rembg's session of that name: its work before and after the graph, without its download.
+
+    Raises KeyError for an unknown name, and ImportError if rembg or onnxruntime is missing.
+    """
+    kind = _kinds()[name]
+    session = kind.__new__(kind)  # its `__init__` would find and open a file
+    session.model_name, session.inner_session = name, graph
+    return session
+
+
+@cache
+def _kinds() -> dict[str, Any]:
+    """Return rembg's classes of sessions, by name, without the rest of rembg.
+
+    Its package imports pymatting, which takes 15 MiB, and 30 s if its kernels were never compiled.
+    """
+    spec = find_spec("rembg")
+    if "rembg" in sys.modules or spec is None:
+        return dict(import_module("rembg.sessions").sessions)
+    package = sys.modules["rembg"] = ModuleType("rembg")
+    package.__path__ = list(spec.submodule_search_locations or ())
+    try:
+        return dict(import_module("rembg.sessions").sessions)
+    finally:
+        del sys.modules["rembg"]  # so that a later import gets the whole package

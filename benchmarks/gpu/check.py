@@ -13,8 +13,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from benchmarks.gpu.products import products
-from models.device import give_back_device_memory, is_sticky, resolve_device
-from models.memory import peak_memory
+from models.device import give_back_device_memory, is_sticky, peak_memory, resolve_device
 from pipeline.core.networks import Networks
 from pipeline.core.spec import Spec
 from pipeline.swap import SwapResult, swap

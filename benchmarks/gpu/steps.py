@@ -16,10 +16,9 @@ import numpy as np
 from PIL import Image
 
 from benchmarks.gpu.check import FULL, GIB, Amount, Check, Row, Skipped, Step
-from models.device import Device, is_sticky
+from models.device import Device, is_sticky, peak_memory
 from models.hub.generator import DiffusersGenerator
 from models.loading import load_generator
-from models.memory import peak_memory
 from pipeline.background.paint import lit_drawing, paint_background
 from pipeline.colour.asked import asked_colours
 from pipeline.colour.palette import background_pixels, compare_palette

@@ -5,13 +5,12 @@ from collections.abc import Iterator
 
 from rich.markup import escape
 
-from models.device import Device, resolve_device
+from models.device import Device, peak_memory, resolve_device
 from models.graphs import GraphGenerator
 from models.hub.controlnet import DepthChoice, depth_words
 from models.hub.found import find
 from models.hub.generator import DiffusersGenerator
 from models.loading import load_generator
-from models.memory import peak_memory
 from pipeline.core.networks import Generator
 from pipeline.kernels import cache
 from service.settings import Settings

@@ -11,8 +11,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from models.rembg_sessions import session_of
-from models.segmenter import RembgSegmenter, SegmenterUnknown, load_segmenter
+from models.segmenter import RembgSegmenter, SegmenterUnknown, load_segmenter, session_of
 from models.sessions import CpuRuntime, Runtime, library_of, open_session
 from models.weights import CARDS, WeightsAltered, WeightsUnreachable, fetch
 from pipeline.core.errors import ModelFailed, NoSubject, OutOfMemory
@@ -250,7 +249,7 @@ def test_a_networks_address_checksum_and_side_are_those_in_rembgs_source(name: s
 @pytest.mark.system
 def test_rembgs_sessions_are_imported_without_its_matting() -> None:
     code = (
-        "import sys; from models.rembg_sessions import _kinds; _kinds();"
+        "import sys; from models.segmenter import _kinds; _kinds();"
         "print([name for name in sys.modules if name == 'rembg' or name.startswith('pymatting')])"
     )
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout == "[]\n"
