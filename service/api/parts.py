@@ -8,7 +8,7 @@ from functools import partial
 import httpx
 from litestar.datastructures import State
 
-from service.accounts import brands, clients, keys, rate_limit, refused
+from service.accounts import brands, clients, keys, rate_limit
 from service.api.admission import Bodies, Lane, Places
 from service.catalogue.catalogue import load_catalogue
 from service.cutouts import listing, masks, mending
@@ -120,7 +120,7 @@ class Parts(State):
         )
         self.submit = submit.Submit(
             refused=partial(
-                refused.check_refused,
+                rate_limit.check_refused,
                 engine.reader(self.engine),
                 quota=settings.preview_rate,
                 window=settings.submit_window,

@@ -58,7 +58,7 @@ clients = sa.Table(
     sa.Column("catalogue", sa.String(120)),
     # Limits for orders that give none (`pipeline.delivery.acceptance`). NULL: none.
     sa.Column("accept", sa.Text),
-    # When its refused pictures no longer count (`service.accounts.refused`). NULL: it never had one.
+    # When its refused pictures no longer count (`service.accounts.rate_limit`). NULL: it never had one.
     sa.Column("refused_until", Timestamp),
     # Whether it is for tests: nothing is charged, and its pictures have a visible watermark. Never changes.
     sa.Column("sandbox", sa.Boolean, nullable=False, default=False, server_default=sa.false()),

@@ -100,7 +100,7 @@ class Submit:
     sources: Bucket
     dispatcher: Dispatcher
     max_photo_bytes: int
-    #: Raises RateLimited for a client with too many refused pictures (`service.accounts.refused`).
+    #: Raises RateLimited for a client with too many refused pictures (`service.accounts.rate_limit`).
     refused: Callable[[str], None]
     #: Whether this installation makes previews.
     previews: bool = True

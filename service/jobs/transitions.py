@@ -22,7 +22,7 @@ import sqlalchemy as sa
 from ulid import ULID
 
 from service.accounts.ledger import refund
-from service.accounts.refused import count_refused
+from service.accounts.rate_limit import count_refused
 from service.catalogue.spec_versions import SPEC_VERSION
 from service.database.clock import ago, db_now
 from service.database.engine import reader
@@ -86,7 +86,7 @@ class Jobs:
         takes: Collection[str] = tuple(Kind),
         refused_seconds: float = 0.0,
     ) -> None:
-        """`refused_seconds`: how long a refused picture counts (`service.accounts.refused`); 0: not counted."""
+        """`refused_seconds`: how long a refused picture counts (`service.accounts.rate_limit`); 0: not counted."""
         self._metrics = metrics or JobMetrics()
         self._engine = engine
         self._reader = reader(engine)

@@ -1,10 +1,9 @@
 """The two buckets of an installation, of the kind in its settings."""
 
 from service.settings import Settings
-from service.storage.directory import DirectoryBucket
+from service.storage.directory import DirectoryBucket, UrlSigner
 from service.storage.objects import Bucket
 from service.storage.s3 import S3Bucket
-from service.storage.signing import UrlSigner
 
 
 def open_buckets(settings: Settings) -> tuple[Bucket, Bucket]:

@@ -16,10 +16,9 @@ from typing import Protocol
 from pipeline.cutout.cache import Kind
 from service.database.engine import DATABASE_AWAY
 from service.settings import Settings
-from service.storage.directory import DirectoryBucket
+from service.storage.directory import DirectoryBucket, UrlSigner
 from service.storage.objects import Bucket, ObjectError, ObjectNotFound
 from service.storage.registry import JobOver, ObjectRegistry, photo_prefix
-from service.storage.signing import UrlSigner
 
 logger = logging.getLogger(__name__)
 

@@ -19,9 +19,8 @@ from service.health.process import NEEDED, keep_looking
 from service.jobs.queue import JobQueue
 from service.jobs.worker_registry import WorkerHeartbeat, WorkerRegistry, sweep_heartbeat
 from service.settings import Settings
-from service.storage.directory import DirectoryBucket
+from service.storage.directory import DirectoryBucket, UrlSigner
 from service.storage.objects import StoreUnavailable
-from service.storage.signing import UrlSigner
 from service.webhooks.endpoints import Webhooks
 from tests.support.databases import ON_SQLITE, take_writes
 from tests.support.shop import Shop

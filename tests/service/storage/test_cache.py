@@ -17,9 +17,8 @@ from pipeline.photo.decode import decode
 from pipeline.swap import SwapResult, swap
 from service.storage import cache as kept_module
 from service.storage.cache import ObjectCache, folder_cache
-from service.storage.directory import DirectoryBucket
+from service.storage.directory import DirectoryBucket, UrlSigner
 from service.storage.objects import StoreUnavailable
-from service.storage.signing import UrlSigner
 from tests.support.still_life import PHOTO, Counting, Darkener, by_colour, cut_out_png, jpeg, preset, spec, still_life
 
 

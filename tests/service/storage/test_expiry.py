@@ -21,12 +21,10 @@ from service.database.tables import stored_objects
 from service.jobs.records import JobStatus, NewRender
 from service.settings import Settings
 from service.storage.buckets import open_buckets
-from service.storage.directory import DirectoryBucket
-from service.storage.expiry import DELETE_DELAY, build_expirer
+from service.storage.directory import DirectoryBucket, UrlSigner
+from service.storage.expiry import DELETE_DELAY, OrphanSweep, build_expirer
 from service.storage.objects import Bucket, StoreUnavailable
-from service.storage.orphans import OrphanSweep
 from service.storage.registry import BucketName, SourceExpired
-from service.storage.signing import UrlSigner
 from service.supervisor.processes import ChildProcess
 from tests.service.storage.conftest import DAY, Warehouse
 from tests.support.caller import Caller
@@ -365,7 +363,7 @@ def test_simultaneous_expiries_do_the_work_once(warehouse: Warehouse, monkeypatc
 def test_an_object_without_a_row_is_deleted_and_one_with_a_row_stays(
     warehouse: Warehouse, caplog: pytest.LogCaptureFixture
 ) -> None:
-    caplog.set_level(logging.INFO, "service.storage.orphans")
+    caplog.set_level(logging.INFO, "service.storage.expiry")
     client, stranger = warehouse.shop.client.id, ULID()
     photo = warehouse.photo()
     _, made = warehouse.delivered(photo)
@@ -393,7 +391,7 @@ def test_an_object_without_a_row_is_deleted_and_one_with_a_row_stays(
 def test_recent_objects_stay_a_look_is_bounded_and_the_next_continues(
     warehouse: Warehouse, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("service.storage.orphans._LOOK", 2)
+    monkeypatch.setattr("service.storage.expiry._LOOK", 2)
     for _ in range(5):
         warehouse.renders.put(f"renders/{warehouse.shop.client.id}/{ULID()}-1.jpg", b"left", "image/jpeg")
     assert OrphanSweep(warehouse.engine, (warehouse.renders,), age=DAY).run_once() == 0

@@ -19,10 +19,9 @@ from PIL import Image
 
 from service.settings import Settings
 from service.storage.buckets import open_buckets
-from service.storage.directory import DirectoryBucket
+from service.storage.directory import DirectoryBucket, UrlSigner
 from service.storage.objects import Bucket, ObjectNotFound, ObjectTooLarge, StoreUnavailable
 from service.storage.s3 import S3Bucket
-from service.storage.signing import UrlSigner
 from service.storage.thumbnail import SIDE, thumbnail
 from tests.support.specimens import saved
 

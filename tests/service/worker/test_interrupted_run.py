@@ -16,9 +16,8 @@ from service.database.quarantine import Quarantine
 from service.database.tables import jobs
 from service.jobs.records import Claim
 from service.settings import Settings
-from service.storage.directory import DirectoryBucket
+from service.storage.directory import DirectoryBucket, UrlSigner
 from service.storage.expiry import Expirer
-from service.storage.signing import UrlSigner
 from service.worker.attempt import LeaseRenewal
 from tests.support.databases import migrated_database, take_writes
 from tests.support.polling import until

@@ -29,9 +29,8 @@ from service.health.parts import StoreBreaker
 from service.jobs.records import Claim, JobStatus, Kind
 from service.jobs.transitions import Jobs
 from service.jobs.turns import BEHIND
-from service.storage.directory import DirectoryBucket
+from service.storage.directory import DirectoryBucket, UrlSigner
 from service.storage.objects import StoreUnavailable
-from service.storage.signing import UrlSigner
 from service.telemetry.metrics import RunMetrics
 from service.worker.observation import RunObserver
 from tests.support.hostile import SENT
