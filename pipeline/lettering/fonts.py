@@ -1,6 +1,6 @@
 """Fonts of text layers: their faces by name and weight, and the characters that each face has.
 
-No file is read here: `service.catalogue.fonts` passes the bytes.
+No file is read here: `service.catalogue.templates` passes the bytes.
 """
 
 import re

@@ -16,8 +16,7 @@ from typing import Any, cast
 from pipeline.core.order import SwapOrder
 from pipeline.core.spec import Finish, Mood, Preset, PropName, Scene, SceneKind
 from pipeline.lettering.fonts import Fonts
-from service.catalogue.fonts import bundled_fonts
-from service.catalogue.templates import TEMPLATE, Template, read_fonts, template_faults
+from service.catalogue.templates import TEMPLATE, Template, bundled_fonts, read_fonts, template_faults
 from service.catalogue.toml_records import CatalogueInvalid, Record, read_records, record_to_json
 from service.catalogue.words import Named, load_words
 

@@ -15,7 +15,7 @@ from typing import Any
 import click
 
 from service.cli.batch import batch
-from service.cli.clients import clients
+from service.cli.clients import clients, secrets
 from service.cli.cutout import cutout
 from service.cli.docs import docs
 from service.cli.ledger import ledger
@@ -24,7 +24,6 @@ from service.cli.operations import acceptance, ops
 from service.cli.options import catalogue_needed, home_option, settings_from
 from service.cli.parts import PARTS
 from service.cli.remote_commands import brands, jobs, renders
-from service.cli.secrets import secrets
 from service.cli.swap import swap
 from service.cli.webhooks import WEBHOOK_COMMANDS, webhooks
 

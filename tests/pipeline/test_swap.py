@@ -20,7 +20,7 @@ from pipeline.lettering.drawing import Artwork
 from pipeline.placement.camera import seen_from
 from pipeline.report import to_json
 from pipeline.swap import STAGES, SwapResult, swap
-from service.catalogue.fonts import bundled_fonts
+from service.catalogue.templates import bundled_fonts
 from tests.support.specimens import saved
 from tests.support.still_life import PHOTO, Darkener, cut_out_png, jpeg, networks, preset, spec, still_life
 

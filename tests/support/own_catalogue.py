@@ -7,7 +7,7 @@ from pathlib import Path
 
 from fontTools.ttLib import TTFont
 
-from service.catalogue.fonts import bundled_fonts
+from service.catalogue.templates import bundled_fonts
 
 PAGE = Path(__file__).parents[2] / "docs" / "guides" / "engineers" / "own-catalogue.md"
 FONT, LICENCE = "fonts/AcmeSans-Bold.ttf", "fonts/LICENSE.txt"

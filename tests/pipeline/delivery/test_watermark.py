@@ -18,7 +18,7 @@ from pipeline.delivery.watermark import NO_JOB, Payload, decoded, embed, encoded
 from pipeline.lettering.drawing import Artwork
 from pipeline.report import MarksReport, WatermarkReport
 from pipeline.swap import SwapResult, swap
-from service.catalogue.fonts import bundled_fonts
+from service.catalogue.templates import bundled_fonts
 from tests.support.specimens import saved
 from tests.support.still_life import cut_out_png, jpeg, networks, preset, spec, still_life
 

@@ -15,7 +15,7 @@ from pipeline.core.types import Placed
 from pipeline.lettering.contrast import contrast, legible, luminance
 from pipeline.lettering.drawing import Artwork, Lettered, lettered
 from pipeline.lettering.layers import layers_of
-from service.catalogue.fonts import bundled_fonts
+from service.catalogue.templates import bundled_fonts
 
 WIDTH, HEIGHT = 480, 360
 LOGO = np.zeros((60, 120, 4), np.uint8)

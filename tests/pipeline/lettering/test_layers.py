@@ -9,7 +9,7 @@ import pytest
 from pipeline.core.order import Lettering, SwapOrder
 from pipeline.lettering.layers import MAX_LAYERS, Layer, filled, keys, layer_faults, layers_of, placeholders
 from service.catalogue.catalogue import load_catalogue
-from service.catalogue.fonts import bundled_fonts
+from service.catalogue.templates import bundled_fonts
 
 ORDER = SwapOrder("podium", "calm", "shopify_product", metadata=(("price", "€ 12"),))
 PALETTE = ("#e8c7b8", "#203040")
