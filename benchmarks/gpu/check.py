@@ -19,7 +19,7 @@ from pipeline.core.spec import Spec
 from pipeline.swap import SwapResult, swap
 from service.catalogue.catalogue import load_catalogue
 from service.settings import Settings
-from service.telemetry.faults import explained
+from service.telemetry.logs import explained
 from service.worker.kernels import compile_kernels
 from service.worker.networks import generator_choice, open_networks
 

@@ -26,7 +26,7 @@ from service.health.process import ProcessHealth
 from service.jobs.notifier import JobNotifier
 from service.schemas.problems import problem
 from service.settings import Settings
-from service.supervisor.stopping import StopRequest
+from service.supervisor.processes import StopRequest
 from service.telemetry.http import HttpMetrics, Message, ObservedApp, Receive, Scope, Send
 from service.telemetry.metrics import JobMetrics
 

@@ -22,8 +22,7 @@ from backdrop_client import (
     Unauthorized,
 )
 from pipeline.core.order import SwapOrder
-from service.batch.pairs import Pair
-from service.batch.photos import Photo, read_unchanged
+from service.batch.pairs import Pair, Photo, read_unchanged
 from service.batch.state import Failed, Failure, Made, State, file_name, measurements
 from service.catalogue.specs import extra_sources, with_sources
 

@@ -17,8 +17,7 @@ from pipeline.core.errors import NotAccepted, PipelineError
 from pipeline.core.networks import Networks
 from pipeline.core.order import SwapOrder
 from pipeline.report import to_json
-from service.batch.pairs import Pair, Wrong
-from service.batch.photos import read_unchanged
+from service.batch.pairs import Pair, Wrong, read_unchanged
 from service.batch.state import FOLDER, Failure, Made, State, file_name, measurements, write_whole
 from service.catalogue.catalogue import Catalogue, load_catalogue
 from service.catalogue.swap_request import OrderRefused, checked

@@ -1,16 +1,19 @@
-"""The pairs of a batch: each photo with each preset."""
+"""The pairs of a batch: each photo with each preset. Photos are files in a folder, identified by name and content."""
 
 import hashlib
 import json
+import os
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
-from pathlib import PurePosixPath
+from pathlib import Path, PurePosixPath
 
+from backdrop_client import PhotoUnknown
+from backdrop_client.photo import content_type
 from pipeline.core.order import Dressing, Ground, SwapOrder
-from service.batch.photos import Photo
 from service.batch.spec_file import BatchSpec
+from service.batch.state import Failure
 
 #: A field of a request, as `name[0]`, and its error.
 Wrong = tuple[str, str]
@@ -21,6 +24,73 @@ _KEYS = {
     "output_preset": "--presets",
     "pilot_brand": "brand",
 }
+#: Extensions of pictures. A file with one of them that is not a photo counts as a failure, and is not skipped.
+_PICTURES = {
+    *(".jpg", ".jpeg", ".jpe", ".png", ".webp", ".avif", ".tif", ".tiff"),
+    *(".heic", ".heif", ".gif", ".bmp", ".jxl", ".jp2"),
+}
+_HEAD = 256
+
+
+@dataclass(frozen=True)
+class Photo:
+    """A photo of the folder. Its content identifies it: a changed file is another photo."""
+
+    #: Path from the folder, with `/`.
+    name: str
+    path: Path
+    #: Of its bytes. Empty if the file can't be used.
+    sha256: str = ""
+    #: Why the file can't be used.
+    trouble: str | None = None
+
+
+def find_photos(folder: Path, *, but: Path) -> tuple[list[Photo], list[str]]:
+    """Return the photos of a folder and its subfolders, and the names of skipped files. Both are sorted by name.
+
+    Leaves out hidden files, hidden folders and `but`.
+    """
+    photos, skipped = list[Photo](), list[str]()
+    for root, folders, files in os.walk(folder):
+        here = Path(root)
+        folders[:] = sorted(
+            name for name in folders if not name.startswith(".") and (here / name).resolve() != but.resolve()
+        )
+        for file in sorted(files):
+            path = here / file
+            if file.startswith("."):
+                continue
+            name = path.relative_to(folder).as_posix()
+            photo = _look(name, path)
+            if photo is None:
+                skipped.append(name)
+            else:
+                photos.append(photo)
+    return sorted(photos, key=lambda photo: photo.name), skipped
+
+
+def read_unchanged(photo: Photo) -> bytes:
+    """Return a photo's bytes. Raises Failure if they have changed since the batch began."""
+    try:
+        data = photo.path.read_bytes()
+    except OSError as error:
+        raise Failure("photo_unreadable", f"The file can't be read: {error.strerror}.") from error
+    if hashlib.sha256(data).hexdigest() != photo.sha256:
+        raise Failure("photo_changed", "The file has changed since the batch began. Run the same command again.")
+    return data
+
+
+def _look(name: str, path: Path) -> Photo | None:
+    meant = path.suffix.lower() in _PICTURES
+    try:
+        with path.open("rb") as file:
+            content_type(file.read(_HEAD))
+            file.seek(0)
+            return Photo(name, path, hashlib.file_digest(file, "sha256").hexdigest())
+    except PhotoUnknown as error:
+        return Photo(name, path, trouble=str(error)) if meant else None
+    except OSError as error:
+        return Photo(name, path, trouble=f"The file can't be read: {error.strerror}.") if meant else None
 
 
 @dataclass(frozen=True)

@@ -19,8 +19,7 @@ from service.settings import load_remote
 
 if TYPE_CHECKING:
     from service.batch.batch import Batch
-    from service.batch.pairs import Pair, Wrong
-    from service.batch.photos import Photo
+    from service.batch.pairs import Pair, Photo, Wrong
     from service.batch.spec_file import BatchSpec
     from service.batch.state import State
 
@@ -86,7 +85,7 @@ def batch(
         name = "lamps/*"                  # exceptions for these photos
         scene = "neon"
     """
-    from service.batch.photos import find_photos
+    from service.batch.pairs import find_photos
     from service.batch.spec_file import OrderInvalid, read_spec
     from service.batch.state import State
 

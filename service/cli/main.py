@@ -40,7 +40,7 @@ class Commands(click.Group):
         except Exception as error:
             if ctx.params["debug"]:
                 raise
-            from service.telemetry.faults import explained
+            from service.telemetry.logs import explained
 
             unknown = f"{type(error).__name__}: {error}. Run `backdrop --debug …` for the traceback."
             raise click.ClickException(explained(error) or unknown) from error

@@ -50,8 +50,7 @@ def api(home: Path | None, port: int | None, host: str | None, fd: int | None) -
 @die_with_parent_option
 def worker(home: Path | None, child: bool) -> None:
     """Run a worker. It is one process that uses the device, and is restarted if it dies."""
-    from service.supervisor.processes import die_with_parent, supervise
-    from service.supervisor.stopping import stop_on_signals
+    from service.supervisor.processes import die_with_parent, stop_on_signals, supervise
     from service.telemetry.logs import configure_logs
 
     settings = queue_needed(settings_from(home=home))
@@ -83,8 +82,7 @@ def sweep(home: Path | None, child: bool) -> None:
     from service.jobs.worker_registry import sweep_heartbeat
     from service.operations.erasure import Erasure
     from service.storage.expiry import build_expirer, keep_expiring
-    from service.supervisor.processes import die_with_parent
-    from service.supervisor.stopping import stop_on_signals
+    from service.supervisor.processes import die_with_parent, stop_on_signals
     from service.telemetry.logs import configure_logs
     from service.telemetry.metrics import JobMetrics, WebhookMetrics, process_registry
     from service.telemetry.tracing import tracing
@@ -133,7 +131,7 @@ def sweep(home: Path | None, child: bool) -> None:
 @click.option("--port", type=click.IntRange(1, 65535), help="Its metrics port. Default: BACKDROP_METRICS_PORT.")
 def probe(home: Path | None, part: str, live: bool, port: int | None) -> None:
     """Check whether a process on this machine is ready. For health checks. Status 1 means no."""
-    from service.health.probe import probe as ask
+    from service.health.process import probe as ask
 
     settings = settings_from(home=home, metrics_port=port)
     if not settings.metrics_port:

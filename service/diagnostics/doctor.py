@@ -22,7 +22,7 @@ from service.marks.stored import stored_chain
 from service.settings import Settings, unknown_settings
 from service.storage.buckets import open_buckets
 from service.storage.objects import ObjectError
-from service.telemetry.faults import explained
+from service.telemetry.logs import explained
 
 
 def examine(settings: Settings, *, load: bool, generator: str | None = None) -> bool:

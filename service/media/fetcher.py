@@ -11,7 +11,7 @@ from typing import Literal
 import httpcore
 import httpx
 
-from service.webhooks import addresses
+from service.webhooks import connection
 from service.webhooks.connection import AddressForbidden, Bounds, CheckedBackend, NameUnknown, Resolve
 
 #: Seconds to connect, for each address of a host.
@@ -52,7 +52,7 @@ class Fetcher:
     max_bytes: int
     #: For development only: allow addresses that are not public.
     allow_private: bool = False
-    resolve: Resolve = addresses.resolve
+    resolve: Resolve = connection.resolve
 
     def fetch(self, text: str) -> bytes:
         """Return the bytes at a URL. Raises FetchFailed and PhotoTooLarge."""

@@ -19,8 +19,7 @@ from service.database.schema import migrate
 from service.jobs.queue import QueueUnavailable
 from service.jobs.worker_registry import WorkerRegistry
 from service.settings import Settings
-from service.supervisor.processes import ChildProcess
-from service.supervisor.stopping import stop_on_signals
+from service.supervisor.processes import ChildProcess, stop_on_signals
 from service.supervisor.valkey import NoQueueServer, start_valkey
 
 logger = logging.getLogger(__name__)

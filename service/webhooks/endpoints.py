@@ -15,7 +15,7 @@ from service.database.clock import db_now
 from service.database.encryption import SecretCipher, SecretUnreadable
 from service.database.engine import reader
 from service.database.tables import deliveries, webhooks
-from service.webhooks.addresses import is_public
+from service.webhooks.connection import is_public
 from service.webhooks.outbox import SIGNING, DeliveryState, drop_waiting, earlier_secrets, lock_webhook, write_test
 
 #: How many secrets, apart from the last two, can also sign. A message's header has a signature by each.

@@ -9,7 +9,7 @@ import httpcore
 from standardwebhooks import Webhook
 
 from service.telemetry.correlation import current
-from service.webhooks import addresses
+from service.webhooks import connection
 from service.webhooks.connection import Bounds, CheckedBackend, Resolve
 from service.webhooks.endpoints import check_url
 from service.webhooks.outbox import Delivery
@@ -40,7 +40,7 @@ class WebhookSender:
     #: From the DNS look-up to the last byte read. Only the look-up itself can take longer.
     timeout: float
     allow_private: bool = False
-    resolve: Resolve = addresses.resolve
+    resolve: Resolve = connection.resolve
 
     def send(self, delivery: Delivery) -> SendResult:
         """Make one attempt. Never raises: a failure is a result, too."""

@@ -41,10 +41,8 @@ from service.storage.buckets import open_buckets
 from service.storage.cache import client_caches
 from service.storage.mask_registry import MaskRegistry
 from service.storage.registry import ObjectRegistry
-from service.supervisor.processes import die_with_parent
-from service.supervisor.stopping import StopRequest, stop_on_signals
-from service.telemetry.faults import explained
-from service.telemetry.logs import configure_logs
+from service.supervisor.processes import StopRequest, die_with_parent, stop_on_signals
+from service.telemetry.logs import configure_logs, explained
 from service.telemetry.metrics import DeviceCollector, JobMetrics, RunMetrics, process_registry
 from service.telemetry.tracing import tracing
 from service.worker.attempt import Isolation, LeaseRenewal, Watchdog

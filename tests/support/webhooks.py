@@ -15,8 +15,7 @@ import sqlalchemy as sa
 
 from service.database.clock import db_now
 from service.database.tables import deliveries
-from service.webhooks.addresses import resolve
-from service.webhooks.connection import Resolve
+from service.webhooks.connection import Resolve, resolve
 from service.webhooks.delivery import DeliveryLoop, keep_delivering
 from service.webhooks.endpoints import Webhooks
 from service.webhooks.outbox import Delivery, DeliveryState, Outbox

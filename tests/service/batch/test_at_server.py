@@ -9,8 +9,7 @@ import pytest
 from backdrop_client import Unreachable
 from pipeline.core.order import SwapOrder
 from service.batch.at_server import RemoteMaker, _together
-from service.batch.pairs import Pair, pair_up
-from service.batch.photos import Photo
+from service.batch.pairs import Pair, Photo, pair_up
 from service.batch.spec_file import BatchSpec
 from service.batch.state import Failure, State
 

@@ -10,8 +10,7 @@ import pytest
 
 from service.batch.batch import Batch
 from service.batch.here import LocalMaker
-from service.batch.pairs import pair_up
-from service.batch.photos import find_photos
+from service.batch.pairs import find_photos, pair_up
 from service.batch.spec_file import OrderInvalid, Review, read_review, read_spec
 from service.batch.state import Made, State
 from service.settings import Settings

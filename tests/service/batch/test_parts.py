@@ -8,8 +8,7 @@ import pytest
 
 from pipeline.core.order import Dressing, Output, Placement, SwapOrder
 from service.batch.at_server import reference_of
-from service.batch.pairs import Pair, pair_up
-from service.batch.photos import Photo, find_photos
+from service.batch.pairs import Pair, Photo, find_photos, pair_up
 from service.batch.spec_file import BatchSpec, OrderInvalid, read_spec, unmatched
 from service.batch.state import BatchRuns, Failed, State
 from tests.support.shoot import Shoot, photo

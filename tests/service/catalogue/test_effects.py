@@ -14,8 +14,7 @@ from pipeline.lettering.drawing import Artwork
 from pipeline.swap import swap
 from service.batch.batch import Batch
 from service.batch.here import LocalMaker
-from service.batch.pairs import pair_up
-from service.batch.photos import find_photos
+from service.batch.pairs import find_photos, pair_up
 from service.batch.spec_file import read_spec
 from service.batch.state import State
 from service.catalogue.catalogue import load_catalogue

@@ -18,7 +18,7 @@ from pipeline.core.errors import NoSubject
 from service.cli.main import Commands
 from service.jobs.worker_registry import WorkerHeartbeat, WorkerRegistry, sweep_heartbeat
 from service.settings import Settings
-from service.telemetry.faults import explained
+from service.telemetry.logs import explained
 from service.worker.main import CANNOT_START, serve
 from tests.support.command_line import migrated_home, run
 

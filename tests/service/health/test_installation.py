@@ -14,7 +14,7 @@ from prometheus_client import CollectorRegistry
 from service.database.clock import db_now
 from service.database.tables import clients, deliveries, jobs
 from service.health.installation import Installation, State, open_installation
-from service.health.metrics import InstallationMetrics
+from service.health.observed import InstallationMetrics
 from service.health.process import NEEDED, keep_looking
 from service.jobs.queue import JobQueue
 from service.jobs.worker_registry import WorkerHeartbeat, WorkerRegistry, sweep_heartbeat

@@ -11,8 +11,7 @@ from prometheus_client import CollectorRegistry
 
 from service.health.observed import observed
 from service.health.parts import Patient, StoreCheck, Unusable
-from service.health.probe import probe
-from service.health.process import PATIENCE, ProcessHealth
+from service.health.process import PATIENCE, ProcessHealth, probe
 from service.settings import Settings
 from service.storage.buckets import open_buckets
 from service.storage.objects import Bucket, StoreUnavailable

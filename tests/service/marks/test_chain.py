@@ -18,7 +18,7 @@ from service.database.engine import create_engine
 from service.database.tables import signing_chain
 from service.diagnostics.doctor import examine
 from service.health.installation import open_installation
-from service.health.metrics import InstallationMetrics
+from service.health.observed import InstallationMetrics
 from service.marks import chain as chains
 from service.marks.c2pa import CredentialsInvalid, open_credentials, open_marking
 from service.marks.chain import Chain, kept_chain, renewed

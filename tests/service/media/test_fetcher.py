@@ -13,7 +13,7 @@ import pytest
 
 from service.media.fetcher import MAX_REDIRECTS, Fetcher, FetchFailed, PhotoTooLarge
 from service.webhooks import connection
-from service.webhooks.addresses import is_public
+from service.webhooks.connection import is_public
 from tests.support.storm.receiver import answer, receiving
 from tests.support.storm.servers import free_port
 

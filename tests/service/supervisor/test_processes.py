@@ -12,8 +12,7 @@ import pytest
 from service.settings import Settings
 from service.supervisor import limited
 from service.supervisor.limited import HostBusy, TooMuchWork, apart
-from service.supervisor.processes import supervise
-from service.supervisor.stopping import StopRequest
+from service.supervisor.processes import StopRequest, supervise
 from service.supervisor.up import CannotStart, _open_home, _wait_until_ready
 from tests.support.polling import until
 from tests.support.storm.servers import free_port

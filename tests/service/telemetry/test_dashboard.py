@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 from prometheus_client import CollectorRegistry
 
-from service.health.metrics import InstallationMetrics
+from service.health.observed import InstallationMetrics
 from service.telemetry import metrics
 from service.telemetry.http import HttpMetrics
 from service.telemetry.metrics import (

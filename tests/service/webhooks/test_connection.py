@@ -9,8 +9,7 @@ from pathlib import Path
 from hypothesis import given
 from hypothesis import strategies as st
 
-from service.webhooks.addresses import is_public
-from service.webhooks.connection import Resolve
+from service.webhooks.connection import Resolve, is_public
 from service.webhooks.sender import SendResult
 from tests.support.storm.receiver import receiving
 from tests.support.webhooks import make_server_context, post

@@ -8,8 +8,7 @@ This module imports nothing that the worker needs: that would double the time of
 import sys
 
 from service.settings import load_settings
-from service.supervisor.processes import die_with_parent, supervise
-from service.supervisor.stopping import stop_on_signals
+from service.supervisor.processes import die_with_parent, stop_on_signals, supervise
 from service.telemetry.logs import configure_logs
 
 
