@@ -12,8 +12,7 @@ import sqlalchemy as sa
 
 from benchmarks.robustness.callers import REFUSED, Kind, Shopper, Submission
 from service.database.tables import clients, deliveries, jobs, ledger, orders, request_logs
-from service.diagnostics.audit import audit
-from service.diagnostics.audit_rules import Bounds
+from service.diagnostics.audit import Bounds, audit
 from service.diagnostics.object_audit import audit_objects
 from service.jobs.records import JobStatus, Operation
 from service.settings import Settings

@@ -12,7 +12,7 @@ from litestar.types import Message, Scope
 from service.api.admission import Lane, add_rate_limit_headers, refuse_in_quarantine
 from service.api.auth import asked_catalogue
 from service.api.endpoint import CheckedRoutes
-from service.api.pages.studio_page import StudioPage
+from service.api.pages.studio import StudioPage
 from service.api.parts import Parts
 from service.api.routes import all_routes
 from service.schemas.openapi import complete, openapi_config

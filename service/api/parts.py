@@ -19,7 +19,6 @@ from service.jobs import listing as job_lists
 from service.marks import stored, verify
 from service.media import deletion, fetcher, photos
 from service.operations.erasure import Erasure
-from service.orders import intake as order_intake
 from service.orders import store
 from service.orders import submit as order_submit
 from service.settings import Settings
@@ -42,7 +41,7 @@ class Parts(State):
         self._jobs(settings, metrics)
         self.listings = job_lists.Listings(self.engine)
         self.orders = store.Orders(self.engine, self.jobs)
-        many = order_intake.OrderIntake(self.intake)
+        many = store.OrderIntake(self.intake)
         self.orders_submit = order_submit.OrderSubmit(self.submit, many, settings.largest_order)
         self._photos(settings)
         self.webhooks = endpoints.Webhooks(self.engine, self.cipher, allow_private=settings.webhook_allow_private)

@@ -41,8 +41,7 @@ def check(
 
     Exits with status 1 if a check fails. Each line names the broken rule and the ids.
     """
-    from service.diagnostics.audit import audit
-    from service.diagnostics.audit_rules import Bounds
+    from service.diagnostics.audit import Bounds, audit
     from service.diagnostics.object_audit import audit_objects
     from service.storage.buckets import open_buckets
 

@@ -29,9 +29,9 @@ from service.jobs.submit import (
     query_of,
     unknown_simulation,
 )
-from service.orders.intake import OrderIntake
 from service.orders.records import AcceptedOrder, NewOrder, NoRoom, OrderFault, OrderInvalid, OrderPlan
 from service.orders.request import OrderPhoto, OrderRequest
+from service.orders.store import OrderIntake
 from service.storage.objects import ObjectNotFound
 from service.storage.registry import SourceExpired
 

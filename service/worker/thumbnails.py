@@ -3,7 +3,7 @@
 Those of the catalogue that ships are files of the repository (`scripts/thumbnails.py`). An operator's own entries get
 theirs from `backdrop thumbnails`.
 Each shared scene also has a picture of its surfaces' numbers, with which the page recolours it. `slots.json` has the
-surfaces by number (`service.api.pages.studio_page`).
+surfaces by number (`service.api.pages.studio`).
 """
 
 import hashlib

@@ -17,8 +17,7 @@ from service.accounts.clients import Accounts, Client
 from service.catalogue.catalogue import load_catalogue
 from service.catalogue.specs import stored_spec
 from service.database.engine import create_engine
-from service.diagnostics.audit import Finding, audit
-from service.diagnostics.audit_rules import Bounds
+from service.diagnostics.audit import Bounds, Finding, audit
 from service.diagnostics.object_audit import audit_objects
 from service.jobs.dispatcher import Dispatcher
 from service.jobs.intake import Accepted, JobIntake, NewJob

@@ -13,8 +13,8 @@ from service.jobs.intake import Accepted, JobIntake, NewJob
 from service.jobs.records import Asked, Claim, Job, NewCutout, NewRender, Operation, Render
 from service.jobs.transitions import Jobs
 from service.jobs.turns import set_weight
-from service.orders.intake import OrderIntake
 from service.orders.records import AcceptedOrder, NewOrder
+from service.orders.store import OrderIntake
 
 #: A render as a worker stores it, with the fields of every report.
 REPORT: dict[str, Any] = {

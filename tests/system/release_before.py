@@ -13,8 +13,7 @@ from ulid import ULID
 import service
 from service.accounts.clients import Accounts
 from service.database.engine import create_engine
-from service.diagnostics.audit import audit
-from service.diagnostics.audit_rules import Bounds
+from service.diagnostics.audit import Bounds, audit
 from service.jobs.intake import JobIntake, NewJob
 from service.jobs.records import NewRender
 from service.jobs.transitions import Jobs

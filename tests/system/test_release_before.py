@@ -14,8 +14,7 @@ import pytest
 import sqlalchemy as sa
 
 from benchmarks.operations.upgrade import NoReleaseBefore, environment_of, unpack_release_before
-from service.diagnostics.audit import audit
-from service.diagnostics.audit_rules import Bounds
+from service.diagnostics.audit import Bounds, audit
 from service.jobs.transitions import Jobs
 
 pytestmark = pytest.mark.nightly  # tests/service/database/test_migrations.py checks this release

@@ -1,4 +1,13 @@
-"""The studio page's routes, for browsers. They are not part of the documented API."""
+"""The studio page's files and routes, for browsers. They are not part of the documented API."""
+
+import contextlib
+import hashlib
+import json
+import re
+from dataclasses import asdict, dataclass, field
+from importlib.resources import files
+from pathlib import Path
+from urllib.parse import urlsplit
 
 from litestar import MediaType, Response, Router
 from litestar.datastructures import State
@@ -6,11 +15,148 @@ from litestar.handlers import HTTPRouteHandler
 from litestar.params import FromPath
 from litestar.types import Guard
 
+from pipeline.colour.gamuts import GAMUTS
+from pipeline.scene.surfaces import ACCENT, surfaces
 from service.api.auth import asked_catalogue, perhaps_known
-from service.api.pages.studio_page import Asset, StudioPage, origin, page_headers
+from service.catalogue.catalogue import Catalogue, load_catalogue, own_picture
 from service.schemas.problems import AnyRequest, not_found
 from service.schemas.serialize import base_url
-from service.storage.objects import StoreUnavailable
+from service.settings import SHIPPED_THUMBNAILS
+from service.storage.objects import Bucket, StoreUnavailable
+
+_TYPES = {
+    "css": "text/css",
+    "html": "text/html",
+    "jpg": "image/jpeg",
+    "js": "text/javascript",
+    "svg": "image/svg+xml",
+    "webp": "image/webp",
+}
+_NAME = re.compile(r"[a-z0-9_]+(?:-[a-z0-9_]+)*\.([a-z]+)")
+_FOLDER = re.compile(r"[a-z]+")
+#: The name of the sample product here, for people without a photo at hand.
+SAMPLE = "sample.jpg"
+#: The browser keeps the file but checks it each time, so an update of the service shows at once.
+_ASK = "no-cache"
+#: For addresses that contain a digest of the content.
+_KEEP = "public, max-age=31536000, immutable"
+
+
+@dataclass(frozen=True)
+class Asset:
+    """A file with its content type and cache rule."""
+
+    data: bytes
+    content_type: str
+    cache: str = _ASK
+
+    @property
+    def etag(self) -> str:
+        """The strong ETag of the bytes, with its quotation marks."""
+        return f'"{hashlib.sha256(self.data).hexdigest()[:32]}"'
+
+
+@dataclass(frozen=True)
+class StudioPage:
+    """The studio page. It reads each file when a browser requests it: they are few and small."""
+
+    #: Where `service.worker.thumbnails` puts pictures of entries that do not ship. The page works without them.
+    thumbnails: Path
+    #: The buckets that the browser reads and writes directly, if they are not behind the API.
+    buckets: tuple[Bucket, ...]
+    _origins: dict[str, frozenset[str]] = field(default_factory=dict)
+
+    def asset(self, name: str, folder: str | None = None) -> Asset | None:
+        """Return a file of the page or of a folder of it; None if there is no such file."""
+        kind = _NAME.fullmatch(name)
+        if kind is None or kind[1] not in _TYPES or (folder and not _FOLDER.fullmatch(folder)):
+            return None
+        place = f"studio/{folder}/{name}" if folder else f"studio/{name}"
+        path = files("service") / ("sample/bottle.jpg" if name == SAMPLE and not folder else place)
+        if not path.is_file():
+            return None
+        return Asset(path.read_bytes(), _TYPES[kind[1]])
+
+    def thumbnail(self, name: str) -> Asset | None:
+        """Return a thumbnail; None if there is none with that name."""
+        if not _NAME.fullmatch(name) or not name.endswith(".webp"):
+            return None
+        found = (path for folder in (SHIPPED_THUMBNAILS, self.thumbnails) if (path := folder / name).is_file())
+        return next((Asset(path.read_bytes(), _TYPES["webp"], _KEEP) for path in found), None)
+
+    def thumbnail_index(self, catalogue: Catalogue) -> Asset:
+        """Return JSON that maps a thumbnail such as "scene-podium" to its address, which changes with the picture.
+
+        An entry whose picture was not drawn yet is left out.
+        """
+        found, ships = {}, dict(load_catalogue().pictured())
+        for name, entry in catalogue.pictured():
+            file = SHIPPED_THUMBNAILS / name if entry == ships.get(name) else self.thumbnails / own_picture(entry)
+            for suffix in ("", "-slots"):
+                path = file.with_name(f"{file.name}{suffix}.webp")
+                if path.is_file():
+                    digest = hashlib.sha256(path.read_bytes()).hexdigest()[:12]
+                    found[name + suffix] = f"/studio/thumbnails/{path.name}?v={digest}"
+        return Asset(json.dumps(found).encode(), "application/json")
+
+    def surfaces(self, catalogue: Catalogue) -> Asset:
+        """Return JSON with which the page recolours thumbnails: scenes' surfaces, and the colours of materials.
+
+        `slots` has a surface and its colour for each number in the picture `scene-NAME-slots`.
+        """
+        slots: dict[str, list[tuple[str, str]]] = json.loads((SHIPPED_THUMBNAILS / "slots.json").read_bytes())
+        with contextlib.suppress(OSError, ValueError):
+            own = json.loads((self.thumbnails / "slots.json").read_bytes())
+            ships = load_catalogue().scenes  # an older release may have left these there
+            slots |= {name: own[name] for name in own if catalogue.scenes.get(name) != ships.get(name)}
+        found = {}
+        for name, rows in slots.items():
+            places = surfaces(catalogue.scenes[name]) if name in catalogue.scenes else ()
+            if {surface for surface, _ in rows} <= {ACCENT, *(one.name for one in places)}:  # else of another catalogue
+                kept = [(one.name, one.material, one.share) for one in places]
+                found[name] = {"slots": rows, "surfaces": kept}
+        gamuts = {material: asdict(gamut) for material, gamut in GAMUTS.items()}
+        return Asset(json.dumps({"scenes": found, "gamuts": gamuts}).encode(), "application/json")
+
+    def origins(self, base_url: str) -> frozenset[str]:
+        """Return the origins that photos are sent to and renders are loaded from, as the browser sees them.
+
+        Presigned URLs show them. Presigning needs no network, but may need credentials.
+        """
+        if base_url not in self._origins:
+            if len(self._origins) >= 100:  # a caller may send any Host
+                self._origins.clear()
+            signed = (bucket.download_url("studio", "image/png", base_url).url for bucket in self.buckets)
+            self._origins[base_url] = frozenset(origin(url) for url in signed)
+        return self._origins[base_url]
+
+
+def origin(url: str) -> str:
+    """Return scheme, host and port of a URL."""
+    parts = urlsplit(url)
+    return f"{parts.scheme}://{parts.netloc}"
+
+
+def page_headers(origins: frozenset[str]) -> dict[str, str]:
+    """Return headers that lock the page down: only pictures of `origins` from other hosts, and nothing inline."""
+    elsewhere = "".join(f" {one}" for one in sorted(origins))
+    policy = {
+        "default-src": "'none'",
+        "script-src": "'self'",
+        "style-src": "'self'",
+        "img-src": f"'self' blob: data:{elsewhere}",
+        "connect-src": f"'self'{elsewhere}",
+        "base-uri": "'none'",
+        "form-action": "'none'",
+        "frame-ancestors": "'none'",
+    }
+    return {
+        "Content-Security-Policy": "; ".join(f"{name} {value}" for name, value in policy.items()),
+        "Cross-Origin-Opener-Policy": "same-origin",
+        "Permissions-Policy": "camera=(), geolocation=(), microphone=()",
+        "Referrer-Policy": "no-referrer",
+        "X-Content-Type-Options": "nosniff",
+    }
 
 
 def studio(request: AnyRequest, state: State) -> Response[bytes]:

@@ -14,8 +14,7 @@ from pipeline.core.spec import Limits
 from pipeline.photo.decode import decode
 from service.catalogue.spec_versions import SPEC_VERSION
 from service.database.tables import deliveries, jobs, ledger
-from service.diagnostics.audit import audit
-from service.diagnostics.audit_rules import Bounds
+from service.diagnostics.audit import Bounds, audit
 from service.jobs.plan import FAILURES
 from service.jobs.submit import REFUSALS
 from service.operations.retry import Retries

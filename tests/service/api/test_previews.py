@@ -15,8 +15,7 @@ from pipeline.core.order import RECORDS, OptionRecord, options_of
 from service.catalogue.catalogue import load_catalogue
 from service.catalogue.specs import resolve_spec
 from service.database.tables import deliveries, jobs
-from service.diagnostics.audit import audit
-from service.diagnostics.audit_rules import Bounds
+from service.diagnostics.audit import Bounds, audit
 from service.jobs.transitions import Jobs
 from service.schemas.responses import JobRequestView
 from service.storage.registry import ObjectRegistry

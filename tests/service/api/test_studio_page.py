@@ -146,7 +146,7 @@ def test_only_the_pages_own_files_are_served(studio: Any, path: str) -> None:
 def test_a_thumbnails_address_changes_with_the_picture_and_can_be_cached(
     studio: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("service.api.pages.studio_page.SHIPPED_THUMBNAILS", tmp_path)
+    monkeypatch.setattr("service.api.pages.studio.SHIPPED_THUMBNAILS", tmp_path)
     assert studio.get("/studio/thumbnails").json() == {}
     addresses = []
     for grey in (10, 200):

@@ -16,8 +16,7 @@ from PIL import Image
 from service.api.app import create_app
 from service.database.clock import db_now
 from service.database.tables import cutouts, mended_masks, stored_objects
-from service.diagnostics.audit import audit
-from service.diagnostics.audit_rules import Bounds
+from service.diagnostics.audit import Bounds, audit
 from service.diagnostics.object_audit import audit_objects
 from service.settings import Settings
 from service.storage.expiry import build_expirer

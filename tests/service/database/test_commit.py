@@ -17,8 +17,7 @@ from service.api.app import create_app
 from service.database.commit import OutcomeUnknown, in_transaction, was_written
 from service.database.engine import DATABASE_AWAY, create_engine
 from service.database.tables import clients, jobs
-from service.diagnostics.audit import audit
-from service.diagnostics.audit_rules import Bounds
+from service.diagnostics.audit import Bounds, audit
 from service.settings import Settings
 from service.storage.buckets import open_buckets
 from tests.support.databases import migrated_database, migrated_engine, take_writes

@@ -24,8 +24,8 @@ from service.jobs.records import Asked, Claim, Kind
 from service.jobs.transitions import Jobs
 from service.jobs.turns import set_weight
 from service.operations.retry import Retries
-from service.orders.intake import OrderIntake
 from service.orders.records import NewOrder
+from service.orders.store import OrderIntake
 from service.settings import Settings
 from service.storage.mask_registry import MaskRegistry
 from service.storage.registry import ObjectRegistry, SourceExpired

@@ -12,8 +12,7 @@ from service.accounts.clients import Accounts
 from service.database.engine import DATABASE_AWAY, create_engine
 from service.database.schema import migrate
 from service.database.tables import clients
-from service.diagnostics.audit import audit
-from service.diagnostics.audit_rules import Bounds
+from service.diagnostics.audit import Bounds, audit
 from service.settings import Settings
 from service.supervisor.processes import ChildProcess
 from tests.support.databases import new_database

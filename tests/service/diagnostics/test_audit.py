@@ -10,8 +10,7 @@ import sqlalchemy as sa
 from service.database.clock import db_now
 from service.database.encryption import SecretCipher, new_encryption_key
 from service.database.tables import cutouts, deliveries, jobs, ledger, metadata, renders, stored_objects
-from service.diagnostics.audit import audit
-from service.diagnostics.audit_rules import Bounds, Rules, queries
+from service.diagnostics.audit import Bounds, Rules, audit, queries
 from service.settings import Settings
 from service.webhooks.endpoints import Webhooks
 from tests.service.diagnostics.broken_rules import BREAKS, DELIVER

@@ -26,8 +26,7 @@ from service.accounts.ledger import InsufficientCredits
 from service.database.engine import create_engine
 from service.database.schema import migrate
 from service.database.tables import clients, jobs, ledger, metadata, renders
-from service.diagnostics.audit import audit
-from service.diagnostics.audit_rules import Bounds
+from service.diagnostics.audit import Bounds, audit
 from service.jobs.intake import Accepted, IdempotencyConflict, JobIntake, NewJob
 from service.jobs.records import Claim, JobFinished, Kind, LeaseLost
 from service.jobs.transitions import Jobs

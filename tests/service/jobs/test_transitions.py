@@ -11,8 +11,7 @@ import sqlalchemy as sa
 from service.accounts.ledger import InsufficientCredits, refund
 from service.database.clock import db_now
 from service.database.tables import jobs, metadata
-from service.diagnostics.audit import audit
-from service.diagnostics.audit_rules import Bounds
+from service.diagnostics.audit import Bounds, audit
 from service.jobs.records import Claim, JobStatus, Kind, LeaseLost, NewRender
 from service.jobs.transitions import ENDED_AT_ONCE
 from tests.support.databases import ON_SQLITE

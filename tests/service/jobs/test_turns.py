@@ -11,8 +11,7 @@ import sqlalchemy as sa
 
 from service.accounts.clients import UnknownClient
 from service.database.tables import clients, jobs
-from service.diagnostics.audit import audit
-from service.diagnostics.audit_rules import Bounds
+from service.diagnostics.audit import Bounds, audit
 from service.jobs.records import Claim, JobFinished, LeaseLost
 from service.jobs.states import JobStates
 from service.jobs.turns import MAX_WEIGHT, set_weight

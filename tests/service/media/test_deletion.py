@@ -11,8 +11,7 @@ import pytest
 import sqlalchemy as sa
 
 from service.database.tables import renders, stored_objects
-from service.diagnostics.audit import audit
-from service.diagnostics.audit_rules import Bounds
+from service.diagnostics.audit import Bounds, audit
 from service.jobs.intake import Accepted
 from service.jobs.records import Claim, JobStatus, LeaseLost
 from service.jobs.transitions import ENDED_AT_ONCE

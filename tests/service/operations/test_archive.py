@@ -9,8 +9,7 @@ import pytest
 import sqlalchemy as sa
 
 from service.database.tables import deliveries, jobs, ledger, orders, renders, request_logs
-from service.diagnostics.audit import audit
-from service.diagnostics.audit_rules import Bounds
+from service.diagnostics.audit import Bounds, audit
 from service.operations.archive import archive_jobs
 from service.webhooks.endpoints import Webhooks
 from tests.support.command_line import run

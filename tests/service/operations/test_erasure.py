@@ -25,8 +25,7 @@ from service.database.tables import (
     orders,
     stored_objects,
 )
-from service.diagnostics.audit import audit
-from service.diagnostics.audit_rules import Bounds
+from service.diagnostics.audit import Bounds, audit
 from service.jobs.records import LeaseLost
 from service.operations.erasure import Erasure
 from service.operations.export import _TABLES, exported

@@ -14,8 +14,7 @@ from service.accounts.clients import Accounts
 from service.cli.main import main
 from service.database.clock import db_now
 from service.database.tables import jobs, stored_objects, workers
-from service.diagnostics.audit import audit
-from service.diagnostics.audit_rules import Bounds
+from service.diagnostics.audit import Bounds, audit
 from service.jobs.records import Kind
 from service.operations.overview import Look, Overview
 from service.operations.retry import Retries, RetryRefused

@@ -10,8 +10,7 @@ import sqlalchemy as sa
 
 from service.accounts.ledger import InsufficientCredits
 from service.database.tables import deliveries, jobs, orders
-from service.diagnostics.audit import audit
-from service.diagnostics.audit_rules import Bounds
+from service.diagnostics.audit import Bounds, audit
 from service.jobs.intake import SENT_AT_ONCE, JobIntake
 from service.jobs.records import JobFinished, LeaseLost
 from service.orders.records import NoRoom

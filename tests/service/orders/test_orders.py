@@ -13,8 +13,7 @@ from PIL import Image
 from ulid import ULID
 
 from service.database.tables import deliveries
-from service.diagnostics.audit import audit
-from service.diagnostics.audit_rules import Bounds
+from service.diagnostics.audit import Bounds, audit
 from service.storage.buckets import open_buckets
 from service.webhooks.endpoints import Webhooks
 from tests.support.caller import Caller, assert_problem, located

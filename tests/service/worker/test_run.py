@@ -23,8 +23,7 @@ from pipeline.photo.decode import decode
 from service.catalogue.catalogue import load_catalogue
 from service.catalogue.specs import stored_spec
 from service.database.tables import jobs, stored_objects
-from service.diagnostics.audit import audit
-from service.diagnostics.audit_rules import Bounds
+from service.diagnostics.audit import Bounds, audit
 from service.health.parts import StoreBreaker
 from service.jobs.records import Claim, JobStatus, Kind
 from service.jobs.transitions import Jobs
