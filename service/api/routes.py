@@ -6,7 +6,7 @@ from typing import Any
 from litestar import Response, Router, delete, get
 
 from service.api import cutouts, events, files, lists, orders, photos, renders, workflows
-from service.api.account import brands, data, deliveries, keys, webhook
+from service.api.account import brands, data, keys, webhook
 from service.api.admission import rate_limited
 from service.api.auth import asked_catalogue, authenticated, perhaps_known
 from service.api.endpoint import JobId, endpoint
@@ -117,8 +117,8 @@ def all_routes(settings: Settings) -> list[Any]:
         *(lists.list_renders, renders.get_render, renders.get_picture, renders.get_render_thumbnail),
         *(renders.delete_render, brands.list_brands, brands.get_brand, brands.put_brand, brands.delete_brand),
         *(keys.list_keys, keys.create_key, keys.delete_key, webhook.get_webhook, webhook.put_webhook),
-        *(webhook.rotate_webhook_secret, webhook.delete_webhook, deliveries.test_webhook, deliveries.list_deliveries),
-        *(deliveries.get_delivery, deliveries.redeliver),
+        *(webhook.rotate_webhook_secret, webhook.delete_webhook, webhook.test_webhook, webhook.list_deliveries),
+        *(webhook.get_delivery, webhook.redeliver),
     ]
     # With the key of a client with its own catalogue, they list that.
     public = [list_scene_types, list_moods, list_output_presets]
