@@ -21,7 +21,6 @@ from service.marks.c2pa import open_marking
 from service.marks.stored import stored_chain
 from service.settings import Settings, unknown_settings
 from service.storage.buckets import open_buckets
-from service.storage.objects import ObjectError
 from service.telemetry.logs import explained
 
 
@@ -127,11 +126,8 @@ def _idle(worker: Mapping[str, Any]) -> str:
 
 
 def _store(settings: Settings) -> str:
-    try:
-        for bucket in open_buckets(settings):
-            try_write(bucket)
-    except ObjectError as error:
-        raise RuntimeError(str(error)) from error
+    for bucket in open_buckets(settings):
+        try_write(bucket)
     if settings.store == "s3":
         where = settings.s3_endpoint_url or "AWS"
         return f"S3 at {where}: {settings.s3_source_bucket}, {settings.s3_render_bucket}"
