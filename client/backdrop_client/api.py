@@ -9,7 +9,7 @@ from typing import Any
 
 from backdrop_client import downloading
 from backdrop_client.errors import Conflict
-from backdrop_client.flow import Call, Flow, Work
+from backdrop_client.flow import JSON, Call, Flow, Work, in_json, once, quoted, sent
 from backdrop_client.orders import OrderCalls, downloaded_zip
 from backdrop_client.photo import Photo, content_type, format_for, read_photo
 from backdrop_client.results import (
@@ -38,7 +38,6 @@ from backdrop_client.results import (
 from backdrop_client.retries import Retries, exchange
 from backdrop_client.spec import Spec
 from backdrop_client.waiting import OnProgress, Streams, Wait
-from backdrop_client.words import JSON, in_json, once, quoted, sent
 
 SWAP = "/v1/background-swap-with-spec"
 CUTOUTS = "/v1/cutouts"

@@ -11,11 +11,10 @@ from typing import Any, Literal
 
 from backdrop_client.downloading import received, written
 from backdrop_client.errors import DownloadCorrupt, WaitTimeout
-from backdrop_client.flow import Call, Flow, Pause, T, Work
+from backdrop_client.flow import JSON, Call, Flow, Pause, T, Work, in_json, once, quoted, sent
 from backdrop_client.results import JobError, JobStatus, Notice, Page, Pages, decoded
 from backdrop_client.retries import Retries, exchange
 from backdrop_client.spec import Spec
-from backdrop_client.words import JSON, in_json, once, quoted, sent
 
 ORDERS = "/v1/orders"
 #: Items of one page of a list.

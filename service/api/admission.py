@@ -1,27 +1,29 @@
 """Admission control: limits on slow work, long answers and submits, checked before anything is charged.
 
 `Places` limits how many are under way. `Lane` gives each kind of slow work its own threads, so that it delays no other
-request.
+request. A `LongAnswer` holds a place and is sent in small parts; the server cuts off readers that are too slow.
 """
 
 import asyncio
 import contextvars
 import ipaddress
 from collections import Counter
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import AbstractContextManager, ExitStack, asynccontextmanager, contextmanager
 from typing import Any, ParamSpec, TypeVar
 
 from litestar import Request
 from litestar.concurrency import sync_to_thread
 from litestar.connection import ASGIConnection
 from litestar.handlers import BaseRouteHandler
-from litestar.types import Message, Scope
+from litestar.response import Stream
+from litestar.types import Message, Receive, Scope, Send
 
 from service.accounts.rate_limit import Quota, RateLimit, RateLimited
 from service.database.quarantine import Quarantine
 from service.schemas.problems import problem
+from service.storage.objects import PART
 
 #: Seconds until a retry makes sense: an operator has to release the installation first.
 _QUARANTINE_RETRY_AFTER = 60
@@ -184,3 +186,28 @@ async def add_rate_limit_headers(message: Message, scope: Scope) -> None:
     if quota is not None and message["type"] == "http.response.start":
         fields = [(name.lower().encode(), value.encode()) for name, value in quota.fields().items()]
         message["headers"] = [*message["headers"], *fields]
+
+
+class LongAnswer(Stream):
+    """An answer that holds a place while it is sent. If there is none, the place's 429 problem is the answer."""
+
+    def __init__(
+        self, content: Iterable[bytes] | AsyncIterator[bytes], *held: AbstractContextManager[Any], **named: Any
+    ) -> None:
+        """`held`: entered in the event loop when the answer begins. `named`: status, headers and media type."""
+        if not isinstance(content, AsyncIterator):
+            content = (block[start : start + PART] for block in content for start in range(0, len(block), PART))
+        super().__init__(content, **named)
+        self._held = held
+
+    def to_asgi_response(self, *arguments: Any, **named: Any) -> Any:
+        """Return the app that sends the answer."""
+        answer = super().to_asgi_response(*arguments, **named)
+
+        async def send_in_place(scope: Scope, receive: Receive, send: Send) -> None:
+            with ExitStack() as stack:
+                for one in self._held:
+                    stack.enter_context(one)
+                await answer(scope, receive, send)
+
+        return send_in_place

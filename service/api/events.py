@@ -10,9 +10,9 @@ from litestar.concurrency import sync_to_thread
 from litestar.params import HeaderParameter
 from litestar.response.sse import ServerSentEventMessage
 
+from service.api.admission import LongAnswer
 from service.api.endpoint import JobId, endpoint
 from service.api.parts import Parts
-from service.api.streams import LongAnswer
 from service.jobs.states import JobState
 from service.schemas import answers
 from service.schemas.problems import AnyRequest, not_found

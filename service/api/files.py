@@ -11,8 +11,8 @@ from litestar import Response, Router, put
 from litestar.handlers import HTTPRouteHandler
 from litestar.params import FromPath, FromQuery
 
+from service.api.admission import LongAnswer
 from service.api.parts import Parts
-from service.api.streams import LongAnswer
 from service.schemas.problems import AnyRequest, not_found, problem
 from service.storage.directory import DirectoryBucket
 from service.storage.objects import ObjectNotFound, content_type_of, parts_of

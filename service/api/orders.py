@@ -9,10 +9,10 @@ from litestar.params import Body, PathParameter, QueryParameter
 from litestar.response import Stream
 
 from service.api.accepted import IdempotencyKey, before_a_job, sent_as
+from service.api.admission import LongAnswer
 from service.api.endpoint import endpoint
 from service.api.lists import CreatedAfter, CreatedBefore, Cursor, Limit, Pairs, Reference, any_of, read_filters
 from service.api.parts import Parts
-from service.api.streams import LongAnswer
 from service.orders.archive import zipped
 from service.orders.records import NoRoom, Order, OrderInvalid
 from service.orders.request import OrderRequest

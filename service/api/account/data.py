@@ -7,10 +7,9 @@ from litestar.openapi.spec import Example
 from litestar.params import PathParameter, QueryParameter
 from litestar.response import Stream
 
-from service.api.admission import rate_limited
+from service.api.admission import LongAnswer, rate_limited
 from service.api.endpoint import endpoint
 from service.api.parts import Parts
-from service.api.streams import LongAnswer
 from service.database.tables import data_deletions
 from service.jobs.records import may_be_id
 from service.operations.export import exported
