@@ -45,7 +45,7 @@ FACES = 8
 _ZERO, _INF, _NEAR, _AWAY = np.float32(0), np.float32(np.inf), np.float32(1e-3), np.float32(-1)
 _FLOOR, _WALL, _OPEN_WALL, _RECESS, _SWEEP = solids.FLOOR, solids.WALL, solids.OPEN_WALL, solids.RECESS, solids.SWEEP
 _PANEL, _ELLIPSOID, _DRUM, _BLOCK, _SLAB = solids.PANEL, solids.ELLIPSOID, solids.DRUM, solids.BLOCK, solids.SLAB
-_DUNES, _UPRIGHT, _FLAT, _CARD = solids.DUNES, solids.UPRIGHT, solids.FLAT, solids.CARD
+_DUNES, _UPRIGHT, _FLAT = solids.DUNES, solids.UPRIGHT, solids.FLAT
 
 
 @inlined
