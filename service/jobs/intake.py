@@ -393,10 +393,12 @@ class JobIntake:
             .with_for_update(skip_locked=True)  # another sweep frees the locked ones
         )
         with self._engine.begin() as connection:
-            freed = connection.execute(
-                request_logs.update().where(request_logs.c.request_id.in_(old)).values(idempotency_key=None)
+            # Not one statement: PostgreSQL may run a locking subquery again for each row, and so pass the limit.
+            ids = connection.execute(old).scalars().all()
+            connection.execute(
+                request_logs.update().where(request_logs.c.request_id.in_(ids)).values(idempotency_key=None)
             )
-            return freed.rowcount
+            return len(ids)
 
 
 def log_values(new: NewJob) -> dict[str, Any]:
