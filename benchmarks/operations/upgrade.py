@@ -8,8 +8,9 @@ cut-outs, and broken photos. Then the program follows the upgrade guide:
 
 1. `backdrop migrate` of this release under the old parts
 2. this release's sweep, worker and API next to the old parts for --seconds
-3. a worker of the previous release, restarted on the new schema
-4. the old parts stopped one by one, the API after its last request
+3. the previous release's worker alone, until it has run each option, and this release's beside it again
+4. a worker of the previous release, restarted on the new schema
+5. the old parts stopped one by one, the API after its last request
 
 Workers have trivial networks. Afterwards every job must have ended at its first attempt, with the result that its photo
 gives. Every option must have been delivered as ordered (`delivered.py`), by each release's worker and API. Every job
@@ -151,6 +152,13 @@ class Upgrade:
             self._say("both releases are running")
             time.sleep(seconds)
             mixed = self._pairings(load, before, upgraded)
+            # Beside this release's worker, which is quicker, the old one would hardly run a job.
+            self._parts.stop(new[1])
+            by_old = {pairing for pairing in _ALL if not pairing[2]}
+            until(lambda: mixed() >= by_old, 300, "the old worker has run each option of each release's API")
+            self._parts.fleet.tend()
+            until(lambda: len(self._registry.workers()) == 2, 60, "this release's worker is back")
+            upgraded |= self._labels() - first
             until(lambda: mixed() >= _ALL, 300, "each release's worker has run each option of each release's API")
             self._again(old[2])
             time.sleep(seconds / 4)
