@@ -1,6 +1,6 @@
 """The warnings of pictures as sentences with a remedy, for the command line and tables.
 
-The studio page has its own words for these codes (`service/studio/words.js`).
+The studio page has its own words for these codes (`service/studio/page/words.js`).
 """
 
 from service.catalogue.effects import WARNED

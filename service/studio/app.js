@@ -1,21 +1,21 @@
 /** The page: it shows one view and keeps the state that all views share. */
 
-import { ask } from "./api.js";
-import { html, say } from "./dom.js";
-import { Draft } from "./draft.js";
-import { composeView } from "./compose.js";
-import { galleryView } from "./gallery.js";
-import { brandsView } from "./brands_page.js";
-import { Header } from "./header.js";
-import { ledgerView } from "./ledger.js";
+import { ask } from "./calls/api.js";
+import { html, say } from "./page/dom.js";
+import { Draft } from "./order/draft.js";
+import { composeView } from "./order/compose.js";
+import { galleryView } from "./result/gallery.js";
+import { brandsView } from "./account/brands.js";
+import { Header } from "./account/header.js";
+import { ledgerView } from "./account/ledger.js";
 import { Looks } from "./looks/looks.js";
-import { Running } from "./running.js";
-import { session } from "./session.js";
-import { Several } from "./several.js";
-import { signInOver, signInView } from "./signin.js";
-import { onReturn, persisted } from "./waiting.js";
-import { lostWords } from "./words.js";
-import { workView } from "./work.js";
+import { Running } from "./calls/running.js";
+import { session } from "./calls/session.js";
+import { Several } from "./several/photos.js";
+import { signInOver, signInView } from "./account/signin.js";
+import { onReturn, persisted } from "./calls/waiting.js";
+import { lostWords } from "./page/words.js";
+import { workView } from "./result/work.js";
 
 const PAGES = { "": "Studio", gallery: "Gallery", brands: "Brands", credits: "Credits" };
 const TITLES = { ...PAGES, jobs: "Picture", sign: "Sign in" };

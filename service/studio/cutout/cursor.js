@@ -1,6 +1,6 @@
 /** The brush's outline on the board. After a keyboard step, it announces what is under the brush. */
 
-import { html, styled } from "../dom.js";
+import { html, styled } from "../page/dom.js";
 
 /** Milliseconds between the last step and the announcement. */
 const PAUSE = 500;

@@ -1,6 +1,6 @@
 /** The warnings of a cut-out in words, with remedies that the editor offers. */
 
-import { WARNINGS } from "../words.js";
+import { WARNINGS } from "../page/words.js";
 
 /** Texts that suggest the brush instead of another photo. */
 const MENDED = {

@@ -1,6 +1,6 @@
 /** The window in which a person mends a cut-out. */
 
-import { html, styled } from "../dom.js";
+import { html, styled } from "../page/dom.js";
 import { Board } from "../mask/board.js";
 import { withoutCrumbs } from "../mask/crumbs.js";
 import { greyPng } from "../mask/png.js";

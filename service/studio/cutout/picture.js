@@ -1,6 +1,6 @@
 /** Draws the photo and its cut-out on the stage: left-out parts dimmed, the cut-out alone, the photo, or the mask. */
 
-import { h } from "../dom.js";
+import { h } from "../page/dom.js";
 import { KEPT, contour, dimming, drawContour } from "../mask/left_out.js";
 
 /** Largest longer side of the drawing, in pixels. */

@@ -1,7 +1,7 @@
 /** The API's cut-outs: create, read, and change their masks. */
 
-import { ask, requestKey, Refusal, send } from "../api.js";
-import { follow, over } from "../events.js";
+import { ask, requestKey, Refusal, send } from "../calls/api.js";
+import { follow, over } from "../calls/events.js";
 
 const CUTOUTS = "/v1/cutouts";
 /** Seconds that the service may hold the request before the page polls. */

@@ -1,10 +1,10 @@
 /** The cut-out of the photo on the stage: made at once, free, and corrected by clicks. */
 
-import { fill, html, icon, say, styled } from "../dom.js";
-import { keep, kept } from "../session.js";
-import { segments } from "../steps.js";
-import { persisted } from "../waiting.js";
-import { REMEDIES, lostWords } from "../words.js";
+import { fill, html, icon, say, styled } from "../page/dom.js";
+import { keep, kept } from "../calls/session.js";
+import { segments } from "../stage/steps.js";
+import { persisted } from "../calls/waiting.js";
+import { REMEDIES, lostWords } from "../page/words.js";
 import { doubtWords, doubtful } from "./doubts.js";
 import { Picture } from "./picture.js";
 import { listenForPlaces } from "./pointing.js";

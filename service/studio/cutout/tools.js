@@ -1,7 +1,7 @@
 /** The editor's controls: tools, brush, view. */
 
-import { html, icon } from "../dom.js";
-import { segments } from "../steps.js";
+import { html, icon } from "../page/dom.js";
+import { segments } from "../stage/steps.js";
 import { KEYS } from "./keyboard.js";
 
 /** [name, title, help] of each tool. */

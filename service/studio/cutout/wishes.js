@@ -2,8 +2,8 @@
 
 import { greyPng } from "../mask/png.js";
 import { decodedGrey } from "../mask/raster.js";
-import { keep, kept as keptInTab } from "../session.js";
-import { persisted } from "../waiting.js";
+import { keep, kept as keptInTab } from "../calls/session.js";
+import { persisted } from "../calls/waiting.js";
 import { cutOut, fetched, keepSubjects, putMask, withdrawMask } from "./service.js";
 import { keptOf, meant } from "./subjects.js";
 

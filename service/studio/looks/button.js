@@ -1,6 +1,6 @@
 /** The button for free previews ("looks" in the code), and the reason if none can be made. */
 
-import { fill, html } from "../dom.js";
+import { fill, html } from "../page/dom.js";
 import { COUNT, newSeed } from "./looks.js";
 
 export class LookButton {

@@ -1,8 +1,8 @@
 /** A free preview that follows the choices of background, shadow, frame and text while a person makes them. */
 
-import { fill, html, styled } from "../dom.js";
-import { FIELDS, lacking } from "../options.js";
-import { lostWords } from "../words.js";
+import { fill, html, styled } from "../page/dom.js";
+import { FIELDS, lacking } from "../order/options.js";
+import { lostWords } from "../page/words.js";
 import { newSeed } from "./looks.js";
 
 /** Milliseconds until a preview that got no answer is asked for again. */

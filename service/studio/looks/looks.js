@@ -1,11 +1,11 @@
 /** Free previews ("looks"): small, watermarked pictures with several backgrounds, before a person pays. */
 
-import { ask } from "../api.js";
-import { follow, over } from "../events.js";
-import { FIELDS } from "../options.js";
-import { keep, kept } from "../session.js";
-import { submitted } from "../submit.js";
-import { backOff, wait } from "../waiting.js";
+import { ask } from "../calls/api.js";
+import { follow, over } from "../calls/events.js";
+import { FIELDS } from "../order/options.js";
+import { keep, kept } from "../calls/session.js";
+import { submitted } from "../calls/submit.js";
+import { backOff, wait } from "../calls/waiting.js";
 
 const LOOKS = "backdrop-looks";
 const OFF = "backdrop-looks-off";

@@ -1,9 +1,9 @@
 /** A free preview of one photo of the tray; an order then makes the same picture. */
 
-import { ask } from "../api.js";
-import { follow } from "../events.js";
-import { submitted } from "../submit.js";
-import { REMEDIES } from "../words.js";
+import { ask } from "../calls/api.js";
+import { follow } from "../calls/events.js";
+import { submitted } from "../calls/submit.js";
+import { REMEDIES } from "../page/words.js";
 
 /**
  * Make a preview of a photo with the draft's choices and return {body, seed, render}. Throws Refusal, or an Error that

@@ -1,10 +1,10 @@
 /** The previews on the stage: side by side, and the chosen one large. */
 
-import { ask } from "../api.js";
-import { fill, html, say, styled } from "../dom.js";
-import { UNMOVED } from "../options.js";
+import { ask } from "../calls/api.js";
+import { fill, html, say, styled } from "../page/dom.js";
+import { UNMOVED } from "../order/options.js";
 import { waysOut } from "../place/ways_out.js";
-import { REMEDIES, WARNINGS, counted, lostWords, ruleTitle, stageWords } from "../words.js";
+import { REMEDIES, WARNINGS, counted, lostWords, ruleTitle, stageWords } from "../page/words.js";
 
 /**
  * Return the wall of previews, which updates itself until `signal` is aborted.

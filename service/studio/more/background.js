@@ -1,12 +1,12 @@
 /** The choice of what is behind the product: a scene, a colour, a picture, or an earlier background. */
 
-import { ask } from "../api.js";
-import { toHex } from "../colours.js";
-import { fill, html, icon, say, styled } from "../dom.js";
+import { ask } from "../calls/api.js";
+import { toHex } from "../order/colours.js";
+import { fill, html, icon, say, styled } from "../page/dom.js";
 import { liveFigure } from "../looks/live.js";
-import { lacking } from "../options.js";
-import { renderImage } from "../thumbnail.js";
-import { titled } from "../words.js";
+import { lacking } from "../order/options.js";
+import { renderImage } from "../page/thumbnail.js";
+import { titled } from "../page/words.js";
 import { choice, radios, slide } from "./controls.js";
 import { pictureField, pictureOf } from "./picture.js";
 import { sketch } from "./sketch.js";

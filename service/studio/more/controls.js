@@ -1,7 +1,7 @@
 /** The parts of the further choices: a folded choice, radio buttons, the nine places, a slider. */
 
-import { fill, html } from "../dom.js";
-import { USUAL } from "../options.js";
+import { fill, html } from "../page/dom.js";
+import { USUAL } from "../order/options.js";
 
 /**
  * Return a `details` element of one choice.

@@ -1,6 +1,6 @@
 /** A round dial for a direction on the floor, seen from above. */
 
-import { html, styled } from "../dom.js";
+import { html, styled } from "../page/dom.js";
 
 /** Degrees of the arrow keys and the pointer, and of the page keys. */
 const STEP = 5;

@@ -1,6 +1,6 @@
 /** The choice of the frame: margins, where the product is, and room for copy. */
 
-import { html } from "../dom.js";
+import { html } from "../page/dom.js";
 import { choice, placeGrid, placeWords, radios } from "./controls.js";
 import { lengthsOf } from "./margins.js";
 import { sketch } from "./sketch.js";

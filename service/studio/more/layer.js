@@ -1,7 +1,7 @@
 /** The controls of one layer: a text or a logo, its look and its place. */
 
-import { toHex } from "../colours.js";
-import { fill, html, styled } from "../dom.js";
+import { toHex } from "../order/colours.js";
+import { fill, html, styled } from "../page/dom.js";
 import { placeGrid, placeWords, radios, slide } from "./controls.js";
 import { pictureOf } from "./picture.js";
 

@@ -1,6 +1,6 @@
 /** The choice of the limits that a paid picture must keep. */
 
-import { html } from "../dom.js";
+import { html } from "../page/dom.js";
 import { choice, radios } from "./controls.js";
 
 const SETS = [

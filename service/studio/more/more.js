@@ -1,8 +1,8 @@
 /** The further choices: background, shadow, frame, text and limits. Folded together until one of them is made. */
 
-import { html } from "../dom.js";
+import { html } from "../page/dom.js";
 import { Live } from "../looks/live.js";
-import { USUAL } from "../options.js";
+import { USUAL } from "../order/options.js";
 import { backgroundChoice, groundWords } from "./background.js";
 import { frameChoice, frameWords } from "./frame.js";
 import { limitsChoice, limitsWords } from "./limits.js";

@@ -1,11 +1,11 @@
 /** Pictures and logos for a background or a layer: chosen, dropped or pasted, uploaded, and remembered for the page. */
 
-import { ask } from "../api.js";
-import { html, say, styled } from "../dom.js";
-import { ACCEPTED, Unusable, inspected, reduced, uploaded } from "../photo.js";
-import { keep, kept } from "../session.js";
-import { persisted } from "../waiting.js";
-import { lostWords } from "../words.js";
+import { ask } from "../calls/api.js";
+import { html, say, styled } from "../page/dom.js";
+import { ACCEPTED, Unusable, inspected, reduced, uploaded } from "../calls/photo.js";
+import { keep, kept } from "../calls/session.js";
+import { persisted } from "../calls/waiting.js";
+import { lostWords } from "../page/words.js";
 
 const PICTURES = "backdrop-pictures";
 /** Pictures remembered for a reload, and the longer side of their copies in pixels. */

@@ -1,6 +1,6 @@
 /** The choice of the product's shadow: its kind, strength, softness and direction. */
 
-import { html, say } from "../dom.js";
+import { html, say } from "../page/dom.js";
 import { liveFigure } from "../looks/live.js";
 import { dial, directionWords } from "./dial.js";
 import { choice, radios, slide } from "./controls.js";

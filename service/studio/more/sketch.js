@@ -1,6 +1,6 @@
 /** The picture at once, drawn by the page: the background, the margins, the room for copy and the product over it. */
 
-import { html, styled } from "../dom.js";
+import { html, styled } from "../page/dom.js";
 import { outlined } from "../place/outline.js";
 import { placed, planned } from "../place/layout.js";
 import { marginsOf } from "./margins.js";

@@ -1,11 +1,11 @@
 /** The choice of text and logos: up to eight layers, which the service draws in the free preview. */
 
-import { ask } from "../api.js";
-import { coloursAsked } from "../brands.js";
-import { fill, html, icon, mark, say } from "../dom.js";
+import { ask } from "../calls/api.js";
+import { coloursAsked } from "../order/brands.js";
+import { fill, html, icon, mark, say } from "../page/dom.js";
 import { liveFigure } from "../looks/live.js";
-import { fieldsOf } from "../options.js";
-import { counted } from "../words.js";
+import { fieldsOf } from "../order/options.js";
+import { counted } from "../page/words.js";
 import { choice } from "./controls.js";
 import { isLogo, layerFields, layerMark, layerVerdict, layerWords, whereWords } from "./layer.js";
 import { pictureField } from "./picture.js";

@@ -1,13 +1,13 @@
 /** The placement step: a person moves, scales and turns the product in the picture, drawn to scale. */
 
-import { fill, html, mark, say, styled } from "../dom.js";
-import { MOST_SHIFT, MOST_TURN, SCALES } from "../draft.js";
+import { fill, html, mark, say, styled } from "../page/dom.js";
+import { MOST_SHIFT, MOST_TURN, SCALES } from "../order/draft.js";
 import { framed, layFrame, layGround } from "../more/sketch.js";
-import { UNMOVED } from "../options.js";
+import { UNMOVED } from "../order/options.js";
 import { KEYS, listenToHands } from "./hands.js";
 import { MOST_LOST, judged, placed, planned, withinMargins } from "./layout.js";
-import { persisted } from "../waiting.js";
-import { lostWords } from "../words.js";
+import { persisted } from "../calls/waiting.js";
+import { lostWords } from "../page/words.js";
 import { outlined, uprightTurn } from "./outline.js";
 import { plannedPlace } from "./service.js";
 import { stanceWords, stancesBar } from "./stances.js";

@@ -1,10 +1,10 @@
 /** Offers scenes that suit a product if the chosen scene does not. Dry runs find them. */
 
-import { pictureOf } from "../choices.js";
+import { pictureOf } from "../order/choices.js";
 import { cutOut } from "../cutout/service.js";
-import { fill, html } from "../dom.js";
-import { persisted } from "../waiting.js";
-import { lostWords } from "../words.js";
+import { fill, html } from "../page/dom.js";
+import { persisted } from "../calls/waiting.js";
+import { lostWords } from "../page/words.js";
 import { plannedPlace } from "./service.js";
 
 /** Scenes to offer, and parallel dry runs. */

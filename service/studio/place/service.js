@@ -1,7 +1,7 @@
 /** Asks the service for the product's placement. */
 
-import { ask } from "../api.js";
-import { SUBMIT, asked } from "../submit.js";
+import { ask } from "../calls/api.js";
+import { SUBMIT, asked } from "../calls/submit.js";
 
 /**
  * Return the default placement of the draft's photo, {box, anchor, edges}; null: the product does not fit.

@@ -1,6 +1,6 @@
 /** The choice of the product's stance: four buttons, with Backdrop's guess marked. */
 
-import { html } from "../dom.js";
+import { html } from "../page/dom.js";
 
 /** The service's names and titles, in the order of the buttons. */
 const STANCES = [

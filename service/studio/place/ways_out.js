@@ -1,7 +1,7 @@
 /** Ways out if a product does not fit the scene: another stance or another scene. */
 
 import { cutOut } from "../cutout/service.js";
-import { fill, html, say } from "../dom.js";
+import { fill, html, say } from "../page/dom.js";
 import { fittingOffer } from "./fitting.js";
 import { stanceWords, stancesBar } from "./stances.js";
 

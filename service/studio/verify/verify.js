@@ -1,7 +1,7 @@
 /** The page that checks a file's marks. It sends no key. */
 
-import { fill, html } from "../dom.js";
-import { Header } from "../header.js";
+import { fill, html } from "../page/dom.js";
+import { Header } from "../account/header.js";
 
 const NAMES = { xmp: "Metadata (XMP)", c2pa: "Content credentials (C2PA)", watermark: "Invisible watermark" };
 const AWAY = "The service does not answer. Check the connection, and try again.";

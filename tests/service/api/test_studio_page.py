@@ -71,7 +71,7 @@ def test_the_page_loads_nothing_from_elsewhere_and_has_nothing_inline(studio: An
 
 
 def test_every_file_of_the_page_has_a_strict_content_security_policy(studio: Any) -> None:
-    for path in ("/", "/studio/app.js", "/studio/base.css", "/studio/thumbnails"):
+    for path in ("/", "/studio/app.js", "/studio/page/base.css", "/studio/thumbnails"):
         answer = studio.get(path)
         assert policy(answer) == {
             "default-src": ["'none'"],

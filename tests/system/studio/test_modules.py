@@ -141,7 +141,7 @@ def test_the_masks_file_is_grey_and_has_every_byte(modules: Any) -> None:
 
 
 RECOLOURED = """async ([scenes, gamuts, cases]) => {
-  const { recoloured } = await import("/studio/assignment.js");
+  const { recoloured } = await import("/studio/order/assignment.js");
   return cases.map(([name, colours, locks]) => recoloured(scenes[name], gamuts, colours, locks));
 }"""
 LIT = 0.45

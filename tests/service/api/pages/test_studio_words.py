@@ -23,7 +23,7 @@ LITERAL = re.compile(r'"((?:\\.|[^"\\\n])*)"|`((?:\\.|[^`\\])*)`', re.DOTALL)
 
 def codes_with_words(table: str) -> set[str]:
     """Return the names in one table of words.js."""
-    script = (FOLDER / "words.js").read_text("utf-8")
+    script = (FOLDER / "page" / "words.js").read_text("utf-8")
     inside = script.split(f"const {table} = {{\n", 1)[1].split("\n};", 1)[0]
     return set(re.findall(r"^  (\w+):", inside, re.MULTILINE))
 

@@ -1,0 +1,105 @@
+/** A choice by pictures or by free text. */
+
+import { fill, html, styled } from "../page/dom.js";
+
+const LONGEST = 120;
+
+/**
+ * Return a `details` element with radio buttons that look like pictures.
+ *
+ * `picture(item)` returns the URL of an item's picture; if undefined, the item's colours are drawn. `own` is an example
+ * of free text, `ownHelp` explains the result. `repainted` supplies recoloured pictures, or null. `more`: a further
+ * choice below the pictures.
+ */
+export function choicesOf({ draft }, order, signal, { field, title, items, picture, own, ownHelp, ...given }) {
+  const { open = false, more = null, repainted = null } = given;
+  const value = html`<span class="choice-value"></span>`;
+  const about = html`<p class="hint"></p>`;
+  const error = html`<p class="error" id="${field}-error" role="alert"></p>`;
+  const radios = items.map(({ name }) => {
+    const choose = () => draft.change({ [field]: name });
+    return html`<input type="radio" name=${field} value=${name} onchange=${choose} />`;
+  });
+  const words = html`
+    <input id="${field}-own" class="text" type="text" maxlength=${LONGEST} placeholder=${own} autocomplete="off"
+      aria-describedby="${field}-help ${field}-error"
+      oninput=${() => words.value.trim() && draft.change({ [field]: words.value })}
+      onchange=${() => words.value.trim() || show()} />`;
+  const peek = html`<span class="peek"></span>`;
+  const plain = items.map((item) => pictureOf(item, picture(item)));
+  const frames = plain.map((one) => html`<span class="card-frame">${one}</span>`);
+  const card = ({ title: called, description }, i) => html`
+    <label class="card" title=${description}>${radios[i]}${frames[i]}<span class="card-title">${called}</span></label>`;
+  draft.addEventListener("change", ({ detail }) => [field, "ground"].some((one) => one in detail) && (show(), wants()), { signal });
+  order.addEventListener("answered", () => {
+    error.textContent = order.refusal?.about(field) ?? "";
+    words.toggleAttribute("aria-invalid", Boolean(error.textContent));
+  });
+  repainted?.addEventListener("change", () => {
+    items.forEach(({ name }, i) => fill(frames[i], repainted.picture(name) ?? plain[i]));
+    show();
+  });
+  const element = html`
+    <details class="choice" name="choice" data-choice=${field} open=${open} ontoggle=${wants}>
+      <summary>${peek}<span class="choice-name">${title}</span>${value}</summary>
+      <div class="choice-body">
+        <fieldset class="cards"><legend class="unseen">${title}</legend>${items.map(card)}</fieldset>
+        ${about}
+        ${more}
+        <label class="label" for=${words.id}>Or in your own words</label>
+        ${words}
+        <p class="hint" id="${field}-help">${ownHelp}</p>
+        ${error}
+      </div>
+    </details>`;
+  show();
+  return element;
+
+  /** Request the recoloured pictures that are visible. */
+  function wants() {
+    repainted?.want(element.open ? items.map(({ name }) => name) : [draft[field]]);
+  }
+
+  function show() {
+    const item = items.find((one) => one.name === draft[field]);
+    for (const radio of radios) radio.checked = radio.value === item?.name;
+    const unused = field === "scene_type" && draft.sceneless;
+    value.textContent = unused ? "Not used" : (item?.title ?? `“${draft[field]}”`);
+    about.textContent = item?.description ?? "In your own words, instead of the list.";
+    fill(peek, item && (repainted?.picture(item.name) ?? pictureOf(item, picture(item))));
+    if (item && document.activeElement !== words) words.value = "";
+    else if (!item) words.value = draft[field];
+  }
+}
+
+const PROPS = [
+  ["scene", "As in the scene"],
+  ["few", "Fewer"],
+  ["none", "None"],
+];
+
+/** Return the choice of props, hidden for the white scene. */
+export function propsChoice({ draft }, signal) {
+  const choose = ({ target }) => draft.change({ props: target.value });
+  const radios = PROPS.map(([name]) => html`<input type="radio" name="props" value=${name} onchange=${choose} />`);
+  const segment = ([, words], i) => html`<label class="segment">${radios[i]}<span>${words}</span></label>`;
+  const element = html`
+    <fieldset class="props">
+      <legend class="label">Props</legend><div class="segments">${PROPS.map(segment)}</div>
+    </fieldset>`;
+  draft.addEventListener("change", show, { signal });
+  show();
+  return element;
+
+  function show() {
+    element.hidden = draft.scene_type === "white";
+    for (const radio of radios) radio.checked = radio.value === draft.props;
+  }
+}
+
+/** Return a choice's picture. Without a URL it is drawn in the item's colours. */
+export function pictureOf(item, url) {
+  if (url) return html`<img class="card-picture" src=${url} alt="" loading="lazy" width="256" height="320" />`;
+  const [wall, floor] = [item.palette?.[0] ?? "#cfcfcf", item.palette?.[1] ?? item.palette?.[0] ?? "#bdbdbd"];
+  return styled(html`<span class="card-picture drawn"></span>`, { "--wall": wall, "--floor": floor });
+}

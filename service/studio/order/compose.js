@@ -1,0 +1,55 @@
+/** The studio view: the photo on the stage, and the settings beside it. */
+
+import { brandChoice } from "./brands.js";
+import { choicesOf, propsChoice } from "./choices.js";
+import { colourChoice } from "./colours.js";
+import { html } from "../page/dom.js";
+import { moreChoices } from "../more/more.js";
+import { Order } from "./order.js";
+import { photoStage } from "../stage/stage.js";
+import { presetChoice } from "./presets.js";
+import { Repainted } from "./repaint.js";
+import { tray } from "../result/tray.js";
+
+export async function composeView(studio, _, signal) {
+  const order = new Order(studio, signal);
+  const { catalogue, thumbnails } = studio;
+  const scene = choicesOf(studio, order, signal, {
+    field: "scene_type",
+    title: "Scene",
+    items: catalogue.scene_types,
+    open: true,
+    picture: (item) => thumbnails[`scene-${item.name}`],
+    repainted: new Repainted(studio, signal),
+    more: propsChoice(studio, signal),
+    own: "a walnut table by a wall",
+    ownHelp:
+      "Backdrop builds the nearest of these: a table of wood, marble, stone or linen, a podium, an arch, a window, a " +
+      "curtain, sand, neon, or a garden far off. It builds nothing else.",
+  });
+  const mood = choicesOf(studio, order, signal, {
+    field: "mood",
+    title: "Mood",
+    items: catalogue.moods,
+    picture: (item) => thumbnails[`mood-${item.name}`],
+    own: "quiet",
+    ownHelp:
+      "Your own words give an ordinary light, unless Backdrop has a model that reads them.",
+  });
+  const view = html`
+    <div class="studio">
+      ${photoStage(studio, order, signal)}
+      <section class="panel" aria-label="What to make">
+        <h1 class="unseen">A new picture</h1>
+        ${tray(studio, signal)}
+        ${brandChoice(studio)}
+        <div class="choices">
+          ${scene}${mood}${colourChoice(studio, order, signal)}${presetChoice(studio, order, signal)}
+          ${moreChoices(studio, order, signal)}
+        </div>
+        ${order.element}
+      </section>
+    </div>`;
+  order.start();
+  return view;
+}

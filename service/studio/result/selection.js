@@ -1,0 +1,107 @@
+/** The selected pictures of the gallery, to download or delete together. */
+
+import { ask } from "../calls/api.js";
+import { html, say } from "../page/dom.js";
+import { saveAll } from "../calls/saving.js";
+import { counted } from "../page/words.js";
+
+export class Selection {
+  #picked = new Map();
+  #list;
+  #gone;
+  #words = html`<strong></strong>`;
+  #error = html`<p class="error" role="alert"></p>`;
+  #save = html`<button class="button primary" id="save" onclick=${() => this.#download()}></button>`;
+  #ask = html`
+    <dialog class="ask" aria-labelledby="ask-words">
+      <p id="ask-words"></p>
+      <form class="row" method="dialog">
+        <button class="button primary" id="delete-now" value="delete">Delete for good</button>
+        <button class="button" value="">Keep</button>
+      </form>
+    </dialog>`;
+
+  /** `list` contains the boxes; `gone` is called after pictures were deleted. */
+  constructor(list, gone) {
+    this.#list = list;
+    this.#gone = gone;
+    this.#ask.addEventListener("close", () => this.#ask.returnValue === "delete" && this.#deleteAll());
+    this.element = html`
+      <section class="selection" aria-label="Selected pictures" hidden>
+        <div class="row">
+          ${this.#words} ${this.#save}
+          <button class="button" id="delete" onclick=${() => this.#ask.showModal()}>Delete …</button>
+          <button class="button" onclick=${() => this.#all()}>Select all shown</button>
+          <button class="button" onclick=${() => this.clear()}>Select none</button>
+        </div>
+        ${this.#error} ${this.#ask}
+      </section>`;
+    this.#show();
+  }
+
+  /** Return the checkbox of a render. */
+  box(render, name) {
+    const pick = ({ target }) => {
+      if (target.checked) this.#picked.set(render.public_id, render);
+      else this.#picked.delete(render.public_id);
+      this.#show();
+    };
+    return html`<label class="pick"><input type="checkbox" aria-label="Select ${name}" onchange=${pick} /></label>`;
+  }
+
+  clear() {
+    this.#picked.clear();
+    for (const input of this.#boxes) input.checked = false;
+    this.#show();
+  }
+
+  get #boxes() {
+    return this.#list.querySelectorAll(".pick input");
+  }
+
+  #all() {
+    for (const input of this.#boxes) if (!input.checked) input.click();
+  }
+
+  #show() {
+    const count = this.#picked.size;
+    this.element.hidden = !count;
+    this.#error.textContent = "";
+    this.#words.textContent = `${counted(count, "picture")} selected`;
+    this.#save.textContent = count === 1 ? "Download" : "Download as zip";
+    const words = `Delete ${counted(count, "picture")}? This can't be undone, and the credits are not refunded.`;
+    this.#ask.querySelector("p").textContent = words;
+  }
+
+  async #download() {
+    this.#error.textContent = "";
+    this.#save.disabled = true;
+    const renders = [...this.#picked.values()];
+    try {
+      await saveAll(renders, (done) => (this.#save.textContent = `Fetching ${done} of ${renders.length}`));
+      say("Saved.");
+      this.#show();
+    } catch (error) {
+      this.#show();
+      this.#error.textContent = error.message;
+    } finally {
+      this.#save.disabled = false;
+    }
+  }
+
+  async #deleteAll() {
+    const count = this.#picked.size;
+    try {
+      for (const id of [...this.#picked.keys()]) {
+        const gone = (error) => error.status === 404 || Promise.reject(error);
+        await ask(`/v1/renders/${id}`, { method: "DELETE" }).catch(gone);
+        this.#picked.delete(id);
+      }
+      say(`${counted(count, "picture")} deleted.`);
+      this.#gone();
+    } catch (error) {
+      this.#show();
+      this.#error.textContent = error.message;
+    }
+  }
+}
