@@ -44,7 +44,7 @@ from pipeline.core.resample import resize
 from pipeline.core.spec import Spec
 from pipeline.core.types import Alpha, Rgb
 from pipeline.light.relight import Exposed, Shaded, developed, lit, repainted, shade, unlit
-from pipeline.materials.swatches import Swatches
+from pipeline.materials.albedo import Swatches
 from pipeline.report import ExpansionReport, TriedBackground
 from pipeline.scene.layout import Colour, Layout
 from pipeline.scene.trace import trace

@@ -11,8 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from pipeline.colour.asked import asked_colours
-from pipeline.colour.names import colour_name
+from pipeline.colour.asked import asked_colours, colour_name
 from pipeline.colour.spaces import linear_to_srgb, srgb_to_linear
 from pipeline.core.errors import ModelFailed
 from pipeline.core.networks import Capabilities, Conditions, Generator, Laid, Painted, PaintRequest, painted

@@ -22,7 +22,7 @@ from pipeline.core.order import Dressing, Frame
 from pipeline.core.spec import Spec
 from pipeline.core.types import Rgb
 from pipeline.cutout.cache import Cache
-from pipeline.cutout.camera_pose import CameraPose
+from pipeline.cutout.stance import CameraPose
 from pipeline.placement.fit import place_of
 from pipeline.report import TriedBackground, to_json
 

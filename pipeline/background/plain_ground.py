@@ -10,9 +10,8 @@ from PIL.Image import Resampling
 
 from pipeline.colour.notation import hex_to_rgb, parse_colour
 from pipeline.colour.photo_light import PhotoLight, lit_from
-from pipeline.compositing.effects import product_effects
+from pipeline.compositing.effects import product_effects, shadow_floor
 from pipeline.compositing.shadow import contact_shadow
-from pipeline.compositing.shadow_floor import shadow_floor
 from pipeline.core.order import Shadow, ShadowWord
 from pipeline.core.resample import resize
 from pipeline.core.spec import Spec

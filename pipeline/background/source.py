@@ -19,8 +19,7 @@ from pipeline.background.shared import SharedBackgrounds, key_of
 from pipeline.colour.palette import PaletteControl
 from pipeline.colour.photo_light import PhotoLight, photo_light
 from pipeline.compositing.composite import apply_shadow
-from pipeline.compositing.effects import product_effects
-from pipeline.compositing.shadow_floor import shadow_floor
+from pipeline.compositing.effects import product_effects, shadow_floor
 from pipeline.core.networks import Networks
 from pipeline.core.spec import Spec
 from pipeline.core.types import Cutout, Photo, Placed, Rgb

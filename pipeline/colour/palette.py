@@ -11,8 +11,7 @@ from PIL import Image
 from pipeline.colour.asked import AskedColours
 from pipeline.colour.notation import rgb_to_hex
 from pipeline.colour.spaces import delta_e00, lab_to_srgb, srgb_to_lab
-from pipeline.kernels.colour.clusters import assign
-from pipeline.kernels.colour.lab import differences
+from pipeline.kernels.colour.lab import assign, differences
 from pipeline.report import ColourMatch, FoundColour, PaletteReport
 
 #: More than the six that a caller may ask for, so that shade and highlight of a colour need not share a cluster.

@@ -181,7 +181,7 @@ def _occlude(blocked: Field, occlusion: Field) -> None:
 def contact_shadow(alpha: Alpha, strength: float = 0.3, *, lies: bool = False, slope: float = 0.0) -> Field:
     """Return a faint H×W shadow right under the product for a white backdrop; exactly 0 along the canvas's border.
 
-    `lies` is as in `cast_shadow`, `slope` as `pitch_slope` of a `pipeline.cutout.camera_pose.CameraPose`.
+    `lies` is as in `cast_shadow`, `slope` as `pitch_slope` of a `pipeline.cutout.stance.CameraPose`.
     """
     small, box = _silhouette(alpha)
     if box is None:

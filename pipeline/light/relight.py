@@ -20,8 +20,7 @@ from pipeline.light.polish import Polished, polish, polished_parts
 from pipeline.light.reflection import FloorMirror, floor_mirrors
 from pipeline.light.sheets import SheetShadows
 from pipeline.light.upsample import Upsampling
-from pipeline.materials.albedo import albedo
-from pipeline.materials.swatches import Swatches
+from pipeline.materials.albedo import Swatches, albedo
 from pipeline.scene.layout import Colour, Layout
 from pipeline.scene.trace import FACES, Geometry, trace
 

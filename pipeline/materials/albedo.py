@@ -1,20 +1,27 @@
-"""A layout drawn in its own colours, flat or with the finishes of its surfaces, without light."""
+"""A layout drawn in its own colours, flat or with the finishes of its surfaces, without light.
 
-from functools import lru_cache
+The swatches of its finishes are made once, for its images of all sizes.
+"""
+
+from collections.abc import Callable
+from functools import lru_cache, partial
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.colour.spaces import linear_to_srgb
 from pipeline.core.lasting import lasting
-from pipeline.core.parallel import FEW, ROWS, by_rows
+from pipeline.core.parallel import FEW, ROWS, by_rows, together
+from pipeline.core.spec import Finish
 from pipeline.core.types import Rgb
 from pipeline.geometry.ray import Field
 from pipeline.geometry.sprites import MOST, Sprite, View
 from pipeline.kernels.texture.texels import coloured
+from pipeline.materials.appearance import Appearance, appearance
 from pipeline.materials.bokeh import draw_place
 from pipeline.materials.pyramid import CODES, TILE, Pyramid
-from pipeline.materials.swatches import Swatches
+from pipeline.materials.tiles import swatch
 from pipeline.scene.layout import FOCAL, Layout
 from pipeline.scene.trace import FACES, Geometry, trace, windows_of
 
@@ -22,6 +29,45 @@ from pipeline.scene.trace import FACES, Geometry, trace, windows_of
 _AT_ONCE = 1 << 13
 #: Textures kept for the process: 2 MB each.
 _KEPT = 4
+#: Texels across a swatch, and across a swatch for an image of more rows than FINE_FROM.
+COARSE, FINE, FINE_FROM = 1024, 2048, 1200
+
+
+class Swatches:
+    """A cache of one layout's swatches: those of the last requested layout. For one thread."""
+
+    def __init__(self, height: int):
+        """Create swatches that are fine enough for images of up to `height` rows."""
+        self._n = FINE if height > FINE_FROM else COARSE
+        self._layout: Layout | None = None
+        self._kept: list[Pyramid | None] = []
+
+    def of(self, layout: Layout) -> list[Pyramid | None]:
+        """Return the swatch of each part, None for a part without one."""
+        if layout is not self._layout:
+            self.make_beside(layout)
+        return self._kept
+
+    def make_beside(self, layout: Layout, *work: Callable[[], Any]) -> list[Any]:
+        """Make the swatches of a layout in parallel with other, independent work; return the results of that work.
+
+        The first piece of work runs on the calling thread, the others after the swatches, which may take longest.
+        """
+        self.clear()
+        keys = list(dict.fromkeys(_keys(layout)))
+        first, others = work[:1], work[1:]
+        given = together(*first, *(partial(self._made, *key) for key in keys), *others)
+        begin, end = len(first), len(first) + len(keys)
+        kept = dict(zip(keys, given[begin:end], strict=True))
+        self._layout, self._kept = layout, [kept[key] for key in _keys(layout)]
+        return given[:begin] + given[end:]
+
+    def clear(self) -> None:
+        """Release the swatches."""
+        self._layout, self._kept = None, []
+
+    def _made(self, finish: Finish, shown: Appearance, seed: int, index: int) -> Pyramid | None:
+        return swatch(finish, np.random.default_rng([seed, index]), self._n, shown)
 
 
 def draw(layout: Layout, width: int, height: int) -> Rgb:
@@ -51,10 +97,10 @@ def albedo(layout: Layout, geometry: Geometry, *, finished: bool, swatches: Swat
     def work(top: int, bottom: int) -> None:
         # All parts' finishes of a strip while it is in the processor's cache.
         coloured(part[top:bottom], colours, out[top:bottom])
-        for index, (swatch, (rows, columns)) in enumerate(zip(kept, windows, strict=True)):
+        for index, (pyramid, (rows, columns)) in enumerate(zip(kept, windows, strict=True)):
             strip = slice(max(top, rows.start), min(bottom, rows.stop))
-            if swatch is not None and strip.start < strip.stop:
-                _finish(out, layout, geometry, part, index, swatch, strip, columns)
+            if pyramid is not None and strip.start < strip.stop:
+                _finish(out, layout, geometry, part, index, pyramid, strip, columns)
 
     # Small strips for a small image, so that both threads have work.
     by_rows(height, work, min(ROWS, max(height // (2 * FEW), _AT_ONCE // width, 1)))
@@ -98,3 +144,15 @@ def _texture(view: View) -> Pyramid:
     # Factors as they are: their mean over a whole picture has no meaning.
     found.scales = np.full(3, MOST / CODES, np.float32)
     return found
+
+
+def _keys(layout: Layout) -> list[tuple[Finish, Appearance, int, int]]:
+    """Return the keys of the parts' swatches. Small props reuse another part's swatch if possible."""
+    keys: list[tuple[Finish, Appearance, int, int]] = []
+    first: dict[tuple[Finish, bool], tuple[Appearance, int]] = {}
+    for index, part in enumerate(layout.parts):
+        finish: Finish = "plain" if part.glow else part.finish
+        own = Appearance() if finish == "plain" else appearance(layout, part)
+        shown, source = first.setdefault((finish, own.dark), (own, index))
+        keys.append((finish, shown, layout.seed, source) if part.role == "prop" else (finish, own, layout.seed, index))
+    return keys

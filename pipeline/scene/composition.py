@@ -13,7 +13,7 @@ from pipeline.colour.asked import asked_colours
 from pipeline.colour.assignment import Assignment
 from pipeline.colour.gamuts import Lab
 from pipeline.core.spec import Spec
-from pipeline.cutout.camera_pose import UNKNOWN_POSE, CameraPose
+from pipeline.cutout.stance import UNKNOWN_POSE, CameraPose
 from pipeline.placement.camera import TOP_DOWN
 from pipeline.placement.fit import fit
 from pipeline.placement.frame import copy_room

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from pipeline.cutout.camera_pose import CameraPose
+from pipeline.cutout.stance import CameraPose
 from pipeline.geometry.casting import follow
 from pipeline.geometry.heightfields import Dunes
 from pipeline.geometry.ray import Field

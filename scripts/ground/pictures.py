@@ -24,7 +24,7 @@ from pipeline.background.paint import Unchanged, paint_background
 from pipeline.colour.spaces import LUMINANCE, linear_to_srgb
 from pipeline.core.order import SEED_LIMIT
 from pipeline.core.spec import Spec
-from pipeline.cutout.camera_pose import UNKNOWN_POSE, CameraPose
+from pipeline.cutout.stance import UNKNOWN_POSE, CameraPose
 from pipeline.scene.composition import compose
 from pipeline.scene.layout import Layout
 from service.catalogue.catalogue import load_catalogue

@@ -3,8 +3,7 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.kernels.colour.curves import decoded, encoded
-from pipeline.kernels.colour.exponentials import decaying
+from pipeline.kernels.colour.curves import decaying, decoded, encoded
 from pipeline.kernels.jit import colour_kernel
 
 Values = NDArray[np.float32]

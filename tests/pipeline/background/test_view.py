@@ -6,7 +6,7 @@ import pytest
 from pipeline.background.paint import Unchanged, paint_background
 from pipeline.background.view import features, view_of
 from pipeline.core.types import Rgb8
-from pipeline.cutout.camera_pose import CameraPose
+from pipeline.cutout.stance import CameraPose
 from pipeline.scene.composition import compose
 from tests.support.still_life import preset, spec
 

@@ -1,6 +1,6 @@
 """Colour names for text encoders."""
 
-from pipeline.colour.names import NAMES, colour_name
+from pipeline.colour.asked import NAMES, colour_name
 from pipeline.colour.notation import parse_colour
 
 

@@ -6,8 +6,7 @@ import pytest
 from pipeline.compositing.place import lay
 from pipeline.compositing.shadow import cast_shadow, contact_shadow
 from pipeline.core.resample import tight_box
-from pipeline.cutout.camera_pose import CameraPose
-from pipeline.cutout.stance import place_cutout
+from pipeline.cutout.stance import CameraPose, place_cutout
 from pipeline.geometry.walls import Wall
 from pipeline.scene.composition import compose
 from pipeline.scene.layout import Part

@@ -7,7 +7,7 @@ import pytest
 
 from pipeline.core.order import Dressing
 from pipeline.core.spec import SceneKind
-from pipeline.cutout.camera_pose import UNKNOWN_POSE, CameraPose, camera_pose
+from pipeline.cutout.stance import UNKNOWN_POSE, CameraPose, camera_pose
 from pipeline.geometry.solids import Drum
 from pipeline.scene.composition import compose
 from pipeline.scene.trace import trace

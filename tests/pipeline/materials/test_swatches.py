@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from pipeline.materials.swatches import Swatches
+from pipeline.materials.albedo import Swatches
 from pipeline.scene.composition import compose
 from pipeline.scene.layout import Layout, Part
 from tests.support.still_life import preset, spec

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from pipeline.core.spec import SceneKind
-from pipeline.cutout.camera_pose import CameraPose
+from pipeline.cutout.stance import CameraPose
 from pipeline.geometry.solids import Drum
 from pipeline.scene.composition import compose
 from pipeline.scene.footing import hovering, spots

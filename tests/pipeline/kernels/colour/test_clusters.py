@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy.cluster.vq import vq
 
-from pipeline.kernels.colour.clusters import assign
+from pipeline.kernels.colour.lab import assign
 
 
 def test_pixels_go_to_the_nearest_centre_and_are_summed_up() -> None:
