@@ -19,7 +19,7 @@ from benchmarks.gpu.check import FULL, GIB, Amount, Check, Row, Skipped, Step
 from models.device import Device, is_sticky, peak_memory
 from models.hub.generator import DiffusersGenerator
 from models.loading import load_generator
-from pipeline.background.paint import lit_drawing, paint_background
+from pipeline.background.paint import paint_background
 from pipeline.colour.asked import asked_colours
 from pipeline.colour.palette import background_pixels, compare_palette
 from pipeline.colour.spaces import delta_e00, srgb_to_lab
@@ -28,6 +28,7 @@ from pipeline.core.networks import Generator, Painted, PaintRequest
 from pipeline.core.resample import resize
 from pipeline.core.spec import Spec
 from pipeline.core.types import Alpha, Placed, Rgb
+from pipeline.light.conditions import lit_drawing
 from pipeline.scene.composition import compose
 from service.worker.main import open_lane
 from service.worker.networks import generator_choice

@@ -13,8 +13,8 @@ from PIL import Image
 from models.hub.controlnet import depth_picture
 from models.hub.latents import Packing
 from models.hub.start import noise_schedule, schedule, start_latents
-from pipeline.background.paint import lit_drawing
 from pipeline.core.networks import Conditions, PaintRequest
+from pipeline.light.conditions import lit_drawing
 
 #: Side in pixels if neither the operator, the family nor the pipeline sets it.
 SIZE = 512

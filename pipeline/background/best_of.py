@@ -43,7 +43,8 @@ from pipeline.core.parallel import by_rows, together
 from pipeline.core.resample import resize
 from pipeline.core.spec import Spec
 from pipeline.core.types import Alpha, Rgb
-from pipeline.light.relight import Exposed, Shaded, developed, lit, repainted, shade, unlit
+from pipeline.light.contacts import Exposed
+from pipeline.light.relight import Shaded, developed, lit, repainted, shade, unlit
 from pipeline.materials.albedo import Swatches
 from pipeline.report import ExpansionReport, TriedBackground
 from pipeline.scene.layout import Colour, Layout

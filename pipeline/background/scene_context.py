@@ -6,22 +6,19 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
 from scipy.ndimage import minimum_filter
 
 from pipeline.background.view import View
 from pipeline.colour.asked import asked_colours
 from pipeline.colour.photo_light import PhotoLight, gains, lit_from, photo_light, toned, toned_light
-from pipeline.colour.spaces import linear_to_srgb, srgb_to_linear
 from pipeline.compositing.composite import composite
 from pipeline.compositing.effects import Overlay, ProductEffects, product_effects
+from pipeline.compositing.place import scaled
 from pipeline.core.networks import Laid
 from pipeline.core.parallel import by_rows
-from pipeline.core.resample import resize, tight_box
 from pipeline.core.spec import Spec
 from pipeline.core.types import Alpha, Cutout, Photo, Placed, Rgb, Rgb8
 from pipeline.cutout.stance import pose_of
-from pipeline.geometry.ray import Field
 from pipeline.placement.place import Place
 from pipeline.scene.composition import compose
 from pipeline.scene.layout import Layout
@@ -96,7 +93,7 @@ class SceneContext:
         """Apply a share of the photo's tint and exposure to n×W×3 sRGB rows of a background of any size, in place."""
         toned(rows, self.gains)
 
-    def postprocess_light(self, rows: Field) -> None:
+    def postprocess_light(self, rows: Rgb) -> None:
         """Apply the same to n×W×3 rows of linear light in [0, 1], in place, which saves the transfer curve."""
         toned_light(rows, self.gains)
 
@@ -126,15 +123,3 @@ class SceneContext:
         picture = composite(small, effects.at(width, height)(drawing.copy()))
         rim = max(1, round(RIM * float(np.sqrt(width * height))))
         return Laid(picture, np.asarray(minimum_filter(small.alpha, 2 * rim + 1), np.float32), noise)
-
-
-def scaled(placed: Placed, width: int, height: int) -> Placed:
-    """Return a placed product on a canvas of another size and about the same shape, by premultiplied linear light."""
-    if placed.alpha.shape == (height, width):
-        return placed
-    filtered = Image.Resampling.BILINEAR  # sharper filters ring at a product's edge
-    alpha = np.clip(resize(placed.alpha, width, height, filtered), 0, 1)
-    light = resize(srgb_to_linear(placed.whole()) * placed.alpha[..., None], width, height, filtered)
-    rgb = linear_to_srgb(np.clip(light / np.maximum(alpha, 1e-4)[..., None], 0, 1))
-    box = tight_box(alpha > 0.5) or (0, 0, 1, 1)
-    return Placed(rgb, alpha, box, placed.scale * width / placed.alpha.shape[1])

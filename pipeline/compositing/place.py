@@ -2,12 +2,13 @@
 
 import numpy as np
 from numpy.typing import NDArray
+from PIL import Image
 from scipy.ndimage import affine_transform, spline_filter
 
 from pipeline.colour.spaces import linear_to_srgb, srgb_to_linear
 from pipeline.core.codes import filter_weights
 from pipeline.core.parallel import by_rows, together
-from pipeline.core.resample import tight_box
+from pipeline.core.resample import resize, tight_box
 from pipeline.core.types import Alpha, Cutout, Placed, Rgb
 from pipeline.geometry.ray import Field
 from pipeline.kernels.image.layers import lay_scaled, premultiplied_means
@@ -120,6 +121,18 @@ def reduced(placed: Placed, width: int, height: int) -> Placed:
     rgb = linear_to_srgb(np.clip(means[..., :3] / np.maximum(alpha, 1e-3)[..., None], 0, 1))
     box = tight_box(alpha > 0.5) or (0, 0, 1, 1)
     return Placed(rgb, alpha, box, placed.scale)
+
+
+def scaled(placed: Placed, width: int, height: int) -> Placed:
+    """Return a placed product on a canvas of another size and about the same shape, by premultiplied linear light."""
+    if placed.alpha.shape == (height, width):
+        return placed
+    filtered = Image.Resampling.BILINEAR  # sharper filters ring at a product's edge
+    alpha = np.clip(resize(placed.alpha, width, height, filtered), 0, 1)
+    light = resize(srgb_to_linear(placed.whole()) * placed.alpha[..., None], width, height, filtered)
+    rgb = linear_to_srgb(np.clip(light / np.maximum(alpha, 1e-4)[..., None], 0, 1))
+    box = tight_box(alpha > 0.5) or (0, 0, 1, 1)
+    return Placed(rgb, alpha, box, placed.scale * width / placed.alpha.shape[1])
 
 
 def _resample(cutout: Cutout, source: tuple[float, ...], rgb: Rgb, alpha: Alpha) -> None:

@@ -1,4 +1,4 @@
-"""Light where objects touch, at the image's full size, and the dark line at their foot.
+"""Exposed light for an image of any size: traced again where objects touch, and darker at their foot.
 
 In the crevice between two touching objects, light changes within a pixel or two. Upsampled light would show there as a
 row of dashes, as the places of the coarse grid are at varying distances from it. Only few pixels are affected.
@@ -67,6 +67,30 @@ def contact_light(
         light *= np.exp2(first.change.at(place, picked.seen, (height, width)))
     light = exposure.on(light, picked.seen // FACES)
     return ContactLight(place, light, np.minimum(near / np.float32(REACH), 1).astype(np.float32))
+
+
+@dataclass(frozen=True)
+class Exposed:
+    """Exposed light on a small grid, for images of any size."""
+
+    light: FirstLight
+    #: The result of `exposed`.
+    small: Upsampling
+    exposure: Exposure
+
+    @classmethod
+    def of(cls, layout: Layout, light: FirstLight) -> "Exposed":
+        """Expose a layout's light as `exposed` does."""
+        exposure = Exposure.of(layout, light)
+        return cls(
+            light, Upsampling.of(exposure.on(light.light, light.geometry.part), light.geometry.surface), exposure
+        )
+
+    def at_contacts(self, layout: Layout, geometry: Geometry) -> ContactLight | None:
+        """Trace light where objects touch; None for an image no larger than the grid."""
+        if geometry.surface.size <= self.light.geometry.surface.size:
+            return None
+        return contact_light(layout, self.light, self.exposure, self.small, geometry)
 
 
 @dataclass(frozen=True, eq=False)

@@ -15,8 +15,6 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.colour.spaces import linear_to_srgb
-from pipeline.core.networks import Conditions
 from pipeline.core.parallel import by_rows
 from pipeline.geometry.heightfields import Curtain, Dunes
 from pipeline.geometry.panels import Panel
@@ -24,10 +22,9 @@ from pipeline.geometry.ray import Bounds, Field, Triple, cosine_samples
 from pipeline.geometry.solids import Caster, shapes
 from pipeline.geometry.sprites import blocks, lift
 from pipeline.geometry.walls import Recess, Wall
-from pipeline.kernels.tracing import lights
 from pipeline.kernels.tracing.dome import Bring, dome_light
 from pipeline.kernels.tracing.interleaved import share
-from pipeline.kernels.tracing.lights import Shade, direct_light
+from pipeline.kernels.tracing.lights import Places, Shade, direct_light
 from pipeline.light.emitters import lamps
 from pipeline.light.sheets import is_sheet
 from pipeline.light.upsample import Upsampling, enlarged
@@ -98,25 +95,6 @@ def first_light(layout: Layout, width: int, height: int) -> FirstLight:
     return FirstLight(geometry, *LightTracer.of(geometry).light())
 
 
-def conditions(layout: Layout, width: int, height: int) -> Conditions:
-    """Return a network's input for a layout, at width×height pixels."""
-    first = first_light(layout, width, height)
-    geometry = first.geometry
-    albedo = np.stack([layout.colours[part.slot] for part in layout.parts]).astype(np.float32)
-    gloss = np.array([part.gloss for part in layout.parts], np.float32)
-    lit = np.array([0.0 if part.glow else 1.0 for part in layout.parts], np.float32)
-    part = geometry.part
-    return Conditions(
-        sketch=linear_to_srgb(albedo[part]),
-        light=first.light,
-        occlusion=first.occlusion,
-        normals=np.moveaxis(geometry.normals(), 0, -1),
-        depth=geometry.depth,
-        gloss=gloss[part],
-        lit=lit[part],
-    )
-
-
 def smoothed(geometry: Geometry, values: Field, times: int) -> Field:
     """Return H×W×C values, averaged `times` times over 3×3 places of the same surface that face the same way."""
     normals, field, every = geometry.normals(), np.moveaxis(values, -1, 0), np.ones(values.shape[:2], np.bool_)
@@ -156,7 +134,7 @@ class LightTracer:
         solids = [part.solid for part in layout.parts]
         lifts = np.array([lift(solid) for solid in solids], np.float32)
         points = np.stack(geometry.point) + lifts[self.part] * self.normals
-        self.places = lights.Places(points, self.normals, self.receives_light)
+        self.places = Places(points, self.normals, self.receives_light)
         self.casts = caster is not None
         self._caster = shapes([] if caster is None else [caster.packed])
         self._around = np.array(_NO_END if around is None else around, np.float32)
@@ -195,7 +173,7 @@ class LightTracer:
         some.surface, some.receives_light = self.surface[rows], self.receives_light[rows]
         some.height = len(some.surface)
         some.normals, points = (np.ascontiguousarray(one[:, rows]) for one in (self.normals, self.places.point))
-        some.places = lights.Places(points, some.normals, some.receives_light & lit[rows])
+        some.places = Places(points, some.normals, some.receives_light & lit[rows])
         return some
 
     @property

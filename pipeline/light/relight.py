@@ -12,14 +12,12 @@ from pipeline.geometry.ray import Field
 from pipeline.kernels.colour.colours import encode_in_place, roll_off
 from pipeline.kernels.image.layers import dim
 from pipeline.kernels.image.surfaces import repaint
-from pipeline.light.contacts import ContactLight, Feet, contact_light
-from pipeline.light.exposure import Exposure
+from pipeline.light.contacts import Exposed, Feet
 from pipeline.light.first_light import FirstLight
 from pipeline.light.lens import Focus, Haze, add_grain, bloom, darken_corners, spill, tube_hue
 from pipeline.light.polish import Polished, polish, polished_parts
 from pipeline.light.reflection import FloorMirror, floor_mirrors
 from pipeline.light.sheets import SheetShadows
-from pipeline.light.upsample import Upsampling
 from pipeline.materials.albedo import Swatches, albedo
 from pipeline.scene.layout import Colour, Layout
 from pipeline.scene.trace import FACES, Geometry, trace
@@ -43,30 +41,6 @@ class Shaded:
     #: The mirror images in its polished floors and parts; independent of its colours.
     mirrors: tuple[FloorMirror, ...]
     polished: tuple[Polished, ...]
-
-
-@dataclass(frozen=True)
-class Exposed:
-    """Exposed light on a small grid, for images of any size."""
-
-    light: FirstLight
-    #: The result of `exposed`.
-    small: Upsampling
-    exposure: Exposure
-
-    @classmethod
-    def of(cls, layout: Layout, light: FirstLight) -> "Exposed":
-        """Expose a layout's light as `exposed` does."""
-        exposure = Exposure.of(layout, light)
-        return cls(
-            light, Upsampling.of(exposure.on(light.light, light.geometry.part), light.geometry.surface), exposure
-        )
-
-    def at_contacts(self, layout: Layout, geometry: Geometry) -> ContactLight | None:
-        """Trace light where objects touch; None for an image no larger than the grid."""
-        if geometry.surface.size <= self.light.geometry.surface.size:
-            return None
-        return contact_light(layout, self.light, self.exposure, self.small, geometry)
 
 
 def picture(layout: Layout, light: FirstLight, width: int, height: int) -> Rgb:

@@ -24,7 +24,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.core.networks import Conditions
-from pipeline.light.first_light import conditions
+from pipeline.light.conditions import conditions
 from pipeline.scene.composition import compose
 from pipeline.scene.layout import Layout
 from pipeline.scene.trace import FACES, trace

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from pipeline.core.networks import Conditions
 from pipeline.geometry.ray import Field
-from pipeline.light.first_light import conditions
+from pipeline.light.conditions import conditions
 from pipeline.scene.composition import compose
 from pipeline.scene.layout import Layout, Lens
 from scripts.renderer.figures import Mask

@@ -14,8 +14,8 @@ from numpy.typing import NDArray
 from benchmarks.gpu.check import DEATHS, FULL, Amount, Check, Row, Step, run
 from benchmarks.gpu.page import write_result
 from benchmarks.gpu.steps import STEPS, compared
-from pipeline.background.paint import lit_drawing
 from pipeline.core.networks import Capabilities, FunctionSegmenter, Networks, Painted, PaintRequest
+from pipeline.light.conditions import lit_drawing
 from service.cli.main import main
 from service.settings import Settings
 from service.worker.networks import open_networks

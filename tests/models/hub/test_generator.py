@@ -15,9 +15,9 @@ from models.hub.generator import DiffusersGenerator
 from models.hub.recipe import Recipe
 from models.hub.start import schedule
 from models.loading import GeneratorChoice, load_generator
-from pipeline.background.paint import lit_drawing
 from pipeline.core.errors import ModelFailed, OutOfMemory, PaintingWithheld
 from pipeline.core.networks import Generator, PaintRequest, painted
+from pipeline.light.conditions import lit_drawing
 from service.settings import RENDERER_CHECKPOINT
 from tests.lanes import rest_at_night
 from tests.models.hub.tiny_families import flux3_klein

@@ -4,11 +4,12 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from pipeline.background.paint import MAX_STOPS, PADDED, paint_background, paint_light, prompt, within_padding
+from pipeline.background.paint import paint_background, paint_light, prompt
 from pipeline.colour.asked import asked_colours
 from pipeline.colour.palette import compare_palette
 from pipeline.core.errors import ModelFailed
 from pipeline.core.networks import Capabilities, PaintRequest
+from pipeline.light.conditions import MAX_STOPS, PADDED, within_padding
 from pipeline.light.first_light import first_light
 from pipeline.scene.composition import compose
 from service.catalogue.catalogue import load_catalogue

@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from pipeline.background.scene_context import SceneContext, scaled
+from pipeline.background.scene_context import SceneContext
+from pipeline.compositing.place import scaled
 from pipeline.core.errors import PaintingWithheld
 from pipeline.core.networks import PaintRequest
 from pipeline.core.spec import Limits

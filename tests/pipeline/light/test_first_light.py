@@ -11,8 +11,9 @@ from pipeline.core.spec import SceneKind
 from pipeline.geometry.panels import Panel
 from pipeline.geometry.solids import Ball, Block, Drum, Solid
 from pipeline.geometry.walls import Floor, Wall
+from pipeline.light.conditions import conditions
 from pipeline.light.emitters import tube_points
-from pipeline.light.first_light import LightTracer, conditions, first_light
+from pipeline.light.first_light import LightTracer, first_light
 from pipeline.scene.composition import compose
 from pipeline.scene.layout import Gobo, Layout, Part
 from pipeline.scene.trace import trace

@@ -4,7 +4,8 @@ import numpy as np
 
 from pipeline.core.types import Placed, Rgb
 from pipeline.geometry.solids import Ball, Block
-from pipeline.light.first_light import conditions, first_light
+from pipeline.light.conditions import conditions
+from pipeline.light.first_light import first_light
 from pipeline.light.reflection import mirror_image
 from pipeline.light.relight import picture
 from pipeline.scene.composition import compose
