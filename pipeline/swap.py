@@ -7,12 +7,13 @@ from types import MappingProxyType
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.background.best_of import fell_back
+from pipeline.background.background import Background
 from pipeline.background.callers_picture import OwnPicture, guided
 from pipeline.background.earlier import EarlierRender
 from pipeline.background.plain_ground import colour_of
+from pipeline.background.selection import Means, fell_back
 from pipeline.background.shared import SharedBackgrounds
-from pipeline.background.source import Background, light_for, make_background
+from pipeline.background.source import light_for, make_background
 from pipeline.colour.palette import ALL_STAGES, PaletteControl
 from pipeline.compositing.composite import composite, light_around
 from pipeline.compositing.place import lay, reduced
@@ -158,10 +159,10 @@ def swap(
     spec = replace(place.spec, preset=replace(place.spec.preset, digital_source_type=mark if xmp else None))
     shown = preview_size(width, height) if preview else (width, height)
     with stages("background"):
+        means = Means(networks, stages.step, control, shown if preview else None, clock, cache)
         source = make_background(
-            spec, photo, cutout, place, laid, networks, stages.step, control=control, cache=cache, light=light,
-            shown=shown if preview else None, own=own, earlier=earlier, clock=clock, shared=shared,
-        )  # fmt: skip
+            spec, photo, cutout, place, laid, means, light=light, own=own, earlier=earlier, shared=shared
+        )
     if source.layout is not None:
         on_layout(source.layout)
     with stages("shadow"):

@@ -15,6 +15,8 @@ from pipeline.core.spec import Limits, Spec
 from pipeline.core.types import Photo
 from pipeline.photo.decode import decode
 from pipeline.report import BackgroundReport
+from pipeline.scene.layout import Layout
+from pipeline.scene.rig import shadow_direction
 
 #: Softness of the lamp and its height in degrees: rooms are lit from large windows and ceilings. A picture does not
 #: show them (`pipeline.background.view`), so they are constant. Chosen by eye.
@@ -55,6 +57,11 @@ class OwnPicture:
         """The direction, degrees as `Shadow.shadow_direction`, in which its light casts shadows."""
         turn = float(np.interp(self.view.side_confidence, (0, 1), TURNS))
         return turn if self.view.side <= 0 else 360 - turn
+
+    def scene_report(self, spec: Spec, layout: Layout) -> BackgroundReport:
+        """Return the report on the scene that it guides."""
+        falls = shadow_direction(layout.rig, top_down=layout.top_down)
+        return self.report(spec, layout.horizon_y, falls, layout.softness)
 
     def report(self, spec: Spec, horizon: float, direction: float, softness: float) -> BackgroundReport:
         """Return what the picture shows, and the horizon, the shadow's direction and its softness in the result."""

@@ -1,16 +1,23 @@
-"""Fit a caller's picture to the canvas, and measure whether it is large and calm enough for a background."""
+"""A caller's picture as the background: fit it to the canvas, and measure whether it is large and calm enough."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from PIL import Image
 
+from pipeline.background.background import Background, shadow_report
+from pipeline.background.callers_picture import ELEVATION, SOFTNESS, OwnPicture
 from pipeline.background.view import View
 from pipeline.colour.spaces import srgb_to_lab
+from pipeline.compositing.effects import product_effects, shadow_floor
 from pipeline.core.order import Ground
 from pipeline.core.resample import Box, blurred, grown_box, resize
-from pipeline.core.types import Rgb, Rgb8
+from pipeline.core.spec import Spec
+from pipeline.core.types import Placed, Rgb, Rgb8
 from pipeline.geometry.ray import Field
+from pipeline.placement.camera import TOP_DOWN
+from pipeline.placement.place import Place
+from pipeline.scene.rig import asked_softness
 
 #: A picture enlarged by more than this factor looks soft: `background_upscaled`.
 MAX_ENLARGED = 1.5
@@ -57,6 +64,43 @@ class Window:
         """Return the view's horizon on a canvas of that height, in canvas heights from the top."""
         (_, above, _, _), (_, top, _, _) = self.source, self.place
         return float((top + (view.horizon * picture.shape[0] - above) * self.scale) / height)
+
+
+def own_background(spec: Spec, own: OwnPicture, place: Place, placed: Placed, width: int, height: int) -> Background:
+    """Return the caller's own picture as the background of a product, at width×height pixels."""
+    tall, wide = placed.alpha.shape
+    rgb, ground, asked = own.photo.rgb, spec.ground, spec.shadow
+    window = Window.of(ground, rgb, wide, tall)
+    picture = on_canvas(rgb, Window.of(ground, rgb, width, height), width, height)
+    horizon, softness = window.horizon(own.view, rgb, tall), asked_softness(asked)
+    softness = SOFTNESS if softness is None else softness
+    direction = own.direction if asked.shadow_direction is None else asked.shadow_direction
+    layout = shadow_floor(
+        wide,
+        tall,
+        place.position.bounds,
+        horizon=horizon,
+        # A wall faces the camera like a surface seen from above, and there shadows fall down.
+        direction=180 - direction if place.hangs else direction,
+        softness=softness,
+        elevation=ELEVATION,
+        top_down=place.hangs or place.kind in TOP_DOWN,
+    )
+    effects = product_effects(placed, layout, **place.contact, shadow=asked)
+    left, top, right, bottom = (round(side * height / tall) for side in placed.box)
+    found = {
+        "background_upscaled": window.scale > MAX_ENLARGED,
+        "background_busy": busy(picture, (left, top, right, bottom)) > BUSY,
+    }
+    report = own.report(spec, horizon, direction, softness)
+    return Background(
+        picture,
+        replace(effects, image=None).at(width, height),
+        spec.seed,
+        report=replace(report, fit=ground.background_fit, enlarged=round(window.scale, 3)),
+        warnings=tuple(code for code, holds in found.items() if holds),
+        shadow=shadow_report(asked, place, layout),
+    )
 
 
 def on_canvas(picture: Rgb8, window: Window, width: int, height: int) -> Rgb:

@@ -19,6 +19,7 @@ from pipeline.cutout.given import GivenMask
 from pipeline.cutout.stance import place_cutout
 from pipeline.photo.decode import decode
 from pipeline.placement.place import Place
+from pipeline.report import BackgroundReport
 
 
 @dataclass(frozen=True)
@@ -58,6 +59,11 @@ class EarlierRender:
             raise type(error)(f"background_render: {error}") from error
         laid, view = lay(cutout, place.position, *size), None if own is None else own.view
         return cls(place, replace(SceneContext.of(photo, cutout, place, laid, guide=view), placed=None))
+
+    @property
+    def report(self) -> BackgroundReport:
+        """The report on the background."""
+        return BackgroundReport(source="render")
 
     def placing(self, spec: Spec) -> Spec:
         """Return the spec of the next product, which goes where this one stood."""

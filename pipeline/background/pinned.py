@@ -13,18 +13,20 @@ from io import BytesIO
 
 import numpy as np
 
-from pipeline.background.best_of import Selection, search
+from pipeline.background.best_of import search
 from pipeline.background.scene_context import SceneContext
-from pipeline.colour.palette import PaletteControl
-from pipeline.compositing.effects import Overlay
-from pipeline.core.networks import Networks, painting
+from pipeline.background.selection import Means, Selection
+from pipeline.compositing.effects import Overlay, product_effects
+from pipeline.core.networks import painting
 from pipeline.core.order import Dressing, Frame
 from pipeline.core.spec import Spec
-from pipeline.core.types import Rgb
-from pipeline.cutout.cache import Cache
-from pipeline.cutout.stance import CameraPose
+from pipeline.core.types import Placed, Rgb
+from pipeline.cutout.stance import CameraPose, pose_of
 from pipeline.placement.fit import place_of
+from pipeline.placement.place import Place
 from pipeline.report import TriedBackground, to_json
+from pipeline.scene.footing import Spot, spots
+from pipeline.scene.layout import Layout
 
 #: The camera looks down at the mean angle of product photos. The surface reaches as far behind the foot as the base of
 #: a box seen over its corner. This suits level photos, and products photographed from above do not float.
@@ -46,28 +48,15 @@ def pinned_context(spec: Spec, width: int, height: int) -> SceneContext:
     return SceneContext(alpha, {"pose": POSE, "box": place}, np.ones(3, np.float32))
 
 
-def pinned(
-    spec: Spec,
-    width: int,
-    height: int,
-    networks: Networks,
-    on_step: Callable[[float], None],
-    *,
-    control: PaletteControl,
-    cache: Cache | None = None,
-    shown: tuple[int, int] | None = None,
-    clock: Callable[[], float] = lambda: 0.0,
-) -> Selection:
+def pinned(spec: Spec, width: int, height: int, means: Means) -> Selection:
     """Return the spec's background for a width×height canvas: from the cache, or new and then cached.
 
-    With `shown` it is made and cached at that smaller size, as in `pipeline.background.best_of.search`.
-
-    Raises the errors of `search`.
+    A smaller picture of it is made and cached at its own size. Raises the errors of `search`.
     """
     context = pinned_context(spec, width, height)
-    by = painting(networks)
-    name = _name(spec, context, by, control, shown)
-    cache = None if by is None else cache
+    by = painting(means.networks)
+    name = _name(spec, context, by, means)
+    cache = None if by is None else means.cache
 
     def cached() -> Selection | None:
         data = None if cache is None else cache.get("scenes", name)
@@ -80,7 +69,7 @@ def pinned(
     found = cached()
     if found is not None:
         return found
-    best = search(spec, context, networks, on_step, control=control, shown=shown, clock=clock)
+    best = search(spec, context, means)
     # Another worker may have cached a background meanwhile. The first in the cache is the brand's.
     found = cached()
     if found is not None:
@@ -89,6 +78,17 @@ def pinned(
     if cache is not None:
         cache.put("scenes", name, data)
     return replace(best, background=unpacked(data)[0])
+
+
+def laid_on(
+    layout: Layout, spec: Spec, place: Place, placed: Placed, width: int, height: int
+) -> tuple[Callable[[Rgb], Rgb], tuple[Spot, ...]]:
+    """Return the effects of a product on a width×height background that was made without it, and its feet there."""
+    contact = place.contact | {"stands": place.stands or place.pinned}
+    traced = product_effects(placed, layout, **contact, shadow=spec.shadow)
+    box = tuple(side / placed.alpha.shape[0] for side in placed.box)
+    feet = spots(pose_of(placed.alpha, place.facts), box)
+    return traced.near(width, height, min_shadow=MIN_SHADOW, min_mirrored=MIN_MIRRORED), feet
 
 
 def packed(background: Rgb, seed: int, tried: list[TriedBackground]) -> bytes:
@@ -119,13 +119,7 @@ def unpacked(data: bytes) -> tuple[Rgb, int, list[TriedBackground]]:
     return codes.astype(np.float32) / np.float32(LEVELS), about["seed"], tried
 
 
-def _name(
-    spec: Spec,
-    context: SceneContext,
-    by: dict[str, str] | None,
-    control: PaletteControl,
-    shown: tuple[int, int] | None,
-) -> str:
+def _name(spec: Spec, context: SceneContext, by: dict[str, str] | None, means: Means) -> str:
     """Return a name made of everything that determines a background. The output file's options are not part of it."""
     made_of = {
         "scene": asdict(spec.scene),
@@ -137,9 +131,9 @@ def _name(
         "place": context.around["box"],
         # Another release may compose otherwise, and would draw shadows where no product stands.
         "layout": sha256(repr(context.compose(spec)).encode()).hexdigest(),
-        "control": asdict(control),
+        "control": asdict(means.control),
         "by": by,
-    } | ({} if shown is None else {"shown": shown})
+    } | ({} if means.shown is None else {"shown": means.shown})
     if spec.dressing != Dressing():
         made_of["dressing"] = asdict(spec.dressing)
     if spec.frame != Frame():

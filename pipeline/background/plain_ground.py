@@ -1,6 +1,6 @@
 """A plain ground: white, a flat colour or nothing, and the product's shadow on an invisible floor."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import replace
 from types import MappingProxyType
 
@@ -8,8 +8,10 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL.Image import Resampling
 
+from pipeline.background.background import Background, Shade, shadow_report
 from pipeline.colour.notation import hex_to_rgb, parse_colour
 from pipeline.colour.photo_light import PhotoLight, lit_from
+from pipeline.compositing.composite import apply_shadow
 from pipeline.compositing.effects import product_effects, shadow_floor
 from pipeline.compositing.shadow import contact_shadow
 from pipeline.core.order import Shadow, ShadowWord
@@ -19,10 +21,8 @@ from pipeline.core.types import Placed
 from pipeline.cutout.stance import pose_of
 from pipeline.geometry.ray import Field
 from pipeline.placement.place import Place
-from pipeline.report import ShadowReport
 from pipeline.scene.composition import HIGHEST
 from pipeline.scene.layout import FOCAL, Layout
-from pipeline.scene.rig import shadow_direction
 
 #: Strength, the lamp's softness and its height in degrees, where the caller gives none; chosen by eye on white. Only a
 #: high lamp leaves a floating product's shadow below it.
@@ -40,18 +40,32 @@ LEAST = 0.022
 #: The shadow ends this share of the shorter side before the canvas's border, and fades over at most FADE of it.
 FREE, FADE = 0.015, 0.16
 
-Shade = Callable[[int, int], Field]
-
 
 def colour_of(spec: Spec) -> NDArray[np.float32] | None:
     """Return the colour of a plain spec's ground, (3,) sRGB in [0, 1]; None where it has no one colour."""
     return hex_to_rgb(parse_colour(spec.plain)) if spec.plain else None
 
 
-def plain_shadow(
+def plain_background(
+    spec: Spec, place: Place, placed: Placed, light: PhotoLight | None, width: int, height: int
+) -> Background:
+    """Return a plain ground of width×height pixels, and the shadow of a product on it; `light` is the photo's."""
+    colour = colour_of(spec)
+    shade, asked, floor = _shadow(spec, place, placed, light)
+    return Background(
+        None if colour is None else np.broadcast_to(colour, (height, width, 3)).copy(),
+        lambda picture: picture if shade is None else apply_shadow(picture, shade(width, height)),
+        spec.seed,
+        is_scene=False,
+        shade=shade if colour is None else None,
+        shadow=shadow_report(asked, place, floor),
+    )
+
+
+def _shadow(
     spec: Spec, place: Place, placed: Placed, light: PhotoLight | None
-) -> tuple[Shade | None, ShadowReport | None]:
-    """Return the shadow of a placed product on a plain ground, and the report on it.
+) -> tuple[Shade | None, Shadow, Layout | None]:
+    """Return the shadow of a placed product on a plain ground, as asked and completed, and its floor, if traced.
 
     The first gives H×W, the share of light, 0–1, that is blocked on a ground of width×height pixels; None: no shadow.
     Along the canvas's border it is 0. `light` is the photo's.
@@ -61,11 +75,11 @@ def plain_shadow(
     rests = facts.stance == "standing" or lies
     if asked == Shadow():
         if not (rests and spec.plain and spec.preset.shadow):
-            return None, None
+            return None, asked, None
         band = contact_shadow(alpha, lies=lies, slope=pose_of(alpha, facts).pitch_slope)
-        return (lambda w, h: resize(band, w, h, Resampling.BOX)), None
+        return (lambda w, h: resize(band, w, h, Resampling.BOX)), asked, None
     if not spec.traces_shadow or not (rests or above):
-        return None, shadow_report(asked, place, None)
+        return None, asked, None
     mode = "soft" if asked.shadow == "scene" else asked.shadow
     strength, softness, elevation = LAMPS[mode]
     strength = strength if asked.shadow_strength is None else asked.shadow_strength
@@ -91,28 +105,7 @@ def plain_shadow(
         blocked *= _fading(placed.box[1::2], alpha.shape, 0, height)[:, None]
         return blocked
 
-    return shade, shadow_report(asked, place, layout)
-
-
-def shadow_report(asked: Shadow, place: Place, layout: Layout | None) -> ShadowReport | None:
-    """Return the report on a shadow that was asked for, on a layout's ground; None where none was asked for."""
-    if asked == Shadow():
-        return None
-    stance, preset = place.facts.stance, place.spec.preset
-    rests = stance in ("standing", "lying") or place.hangs or (layout is not None and layout.top_down)
-    if asked.shadow == "none":
-        return ShadowReport(mode=asked.shadow, cast=False, reason="asked")
-    if preset.background == "white" and not preset.shadow:
-        return ShadowReport(mode=asked.shadow, cast=False, reason="preset")
-    if layout is None or not rests:
-        return ShadowReport(mode=asked.shadow, cast=False, reason="hanging" if stance == "hanging" else "cropped")
-    return ShadowReport(
-        mode=asked.shadow,
-        cast=True,
-        strength=1.0 if asked.shadow_strength is None else asked.shadow_strength,
-        softness=round(layout.softness, 3),
-        direction=round(shadow_direction(layout.rig, top_down=layout.top_down), 1) % 360,
-    )
+    return shade, asked, layout
 
 
 def _fading(ends: tuple[int, ...], canvas: tuple[int, ...], axis: int, shown: int) -> Field:

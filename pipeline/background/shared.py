@@ -12,9 +12,8 @@ from hashlib import blake2b
 
 import numpy as np
 
-from pipeline.background.best_of import CacheStatus, Selection
 from pipeline.background.scene_context import SceneContext
-from pipeline.colour.palette import PaletteControl
+from pipeline.background.selection import CacheStatus, Means, Selection
 from pipeline.core.spec import Spec
 from pipeline.core.types import Placed
 
@@ -46,15 +45,21 @@ class SharedBackgrounds:
         return replace(made, background=made.background.copy(), cache_status=status)  # effects are drawn into it
 
 
-def key_of(
-    spec: Spec, context: SceneContext, placed: Placed, control: PaletteControl, shown: tuple[int, int] | None
-) -> str:
+def key_of(spec: Spec, context: SceneContext, placed: Placed, means: Means) -> str:
     """Return a digest of everything that determines a background, and nothing that only the file depends on."""
     facts = [
         *(
             vars(spec) | {"preset": spec.preset.background, "output": None, "lettering": None, "acceptance": None}
         ).items(),
-        *(context.around, context.gains, context.contact, context.compose(spec), control, shown, placed.alpha.shape),
+        *(
+            context.around,
+            context.gains,
+            context.contact,
+            context.compose(spec),
+            means.control,
+            means.shown,
+            placed.alpha.shape,
+        ),
     ]
     digest = blake2b(repr(facts).encode(), digest_size=16)
     for pixels in (placed.alpha, placed.rgb, *([] if context.reference is None else [context.reference])):

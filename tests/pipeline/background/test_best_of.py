@@ -7,8 +7,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from pipeline.background.best_of import JUDGED_SIDE, Selection, search, seeds
+from pipeline.background.best_of import search
 from pipeline.background.scene_context import NO_EFFECTS, SceneContext
+from pipeline.background.selection import JUDGED_SIDE, Means, Selection, seeds
 from pipeline.colour.asked import AskedColours, asked_colours
 from pipeline.colour.palette import MEAN_BAR, PaletteControl, background_pixels, compare_palette
 from pipeline.colour.spaces import delta_e00, linear_to_srgb, srgb_to_lab, srgb_to_linear
@@ -79,7 +80,7 @@ def selected(
     **options: Any,
 ) -> Selection:
     chosen = replace(networks(generator), paintings=options.pop("paintings", 2))
-    return search(asked, context or Square(side), chosen, on_step, **options)
+    return search(asked, context or Square(side), Means(chosen, on_step, **options))
 
 
 def misses(found: Selection) -> list[float]:

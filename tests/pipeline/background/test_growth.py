@@ -7,10 +7,10 @@ import numpy as np
 import pytest
 from scipy.ndimage import gaussian_filter
 
-from pipeline.background.best_of import fell_back, search
+from pipeline.background.best_of import search
 from pipeline.background.growth import growth
 from pipeline.background.scene_context import SceneContext
-from pipeline.colour.palette import ALL_STAGES
+from pipeline.background.selection import Means, fell_back
 from pipeline.compositing.effects import ProductEffects, product_effects
 from pipeline.core.errors import GeneratorRejected, PaintingWithheld
 from pipeline.core.networks import FunctionSegmenter, Networks, PaintRequest
@@ -153,7 +153,7 @@ class Withholder(Grower):
 def selected(generator: Grower, **chosen: Any) -> Any:
     networks = Networks(reds, generator, **chosen)
     context = Square(placed().alpha, {}, np.ones(3, np.float32), placed())
-    return search(spec("podium"), context, networks, lambda done: None, control=ALL_STAGES)
+    return search(spec("podium"), context, Means(networks, lambda done: None))
 
 
 @pytest.mark.gate  # five paintings; the fast lane tries them all

@@ -11,7 +11,6 @@ from numpy.typing import NDArray
 from PIL import Image
 from scipy.ndimage import maximum_filter
 
-from pipeline.background.best_of import Selection
 from pipeline.background.pinned import (
     LEVELS,
     MIN_MIRRORED,
@@ -21,7 +20,7 @@ from pipeline.background.pinned import (
     pinned_context,
     unpacked,
 )
-from pipeline.colour.palette import ALL_STAGES
+from pipeline.background.selection import Means, Selection
 from pipeline.compositing.effects import product_effects
 from pipeline.compositing.place import lay
 from pipeline.core.networks import Networks
@@ -64,7 +63,7 @@ class Brand:
 
     def bare(self, asked: Spec | None = None, width: int = SIDE, height: int = SIDE) -> Selection:
         one = asked or self.spec
-        return pinned(one, width, height, self.networks, lambda done: None, control=ALL_STAGES, cache=self.kept)
+        return pinned(one, width, height, Means(self.networks, lambda done: None, cache=self.kept))
 
 
 @pytest.fixture

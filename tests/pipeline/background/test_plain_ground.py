@@ -8,7 +8,7 @@ import pytest
 from numpy.typing import NDArray
 from PIL import Image
 
-from pipeline.background.source import Background
+from pipeline.background.background import Background
 from pipeline.compositing.composite import composite
 from pipeline.core.order import Ground, Placement, Shadow, StanceWord
 from pipeline.core.spec import Limits, Spec

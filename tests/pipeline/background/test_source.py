@@ -4,8 +4,10 @@ from dataclasses import replace
 
 import numpy as np
 
+from pipeline.background.background import Background
+from pipeline.background.selection import Means
 from pipeline.background.shared import SharedBackgrounds
-from pipeline.background.source import Background, make_background
+from pipeline.background.source import make_background
 from pipeline.colour.palette import PaletteControl
 from pipeline.core.order import Dressing, Output
 from pipeline.core.spec import Spec
@@ -27,9 +29,8 @@ def made(asked: Spec, *, cut: bool = False, shared: SharedBackgrounds | None = N
     placed = Placed(colours, alpha, box, 1.0)
     control = PaletteControl(retries=0)
     place = Place(asked, asked, facts_of(cutout, asked.placement.stance), alpha.shape[::-1], box, Position.of(box))
-    return make_background(
-        asked, photo(rgb), cutout, place, placed, networks(), lambda done: None, control=control, shared=shared
-    )
+    means = Means(networks(), lambda done: None, control)
+    return make_background(asked, photo(rgb), cutout, place, placed, means, shared=shared)
 
 
 def test_pictures_that_differ_only_in_their_file_share_a_background_of_the_same_bytes() -> None:
