@@ -1,17 +1,12 @@
 """One swap from start to end: the only file that knows the order of the stages."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from types import MappingProxyType
 
-import numpy as np
-from numpy.typing import NDArray
-
-from pipeline.background.background import Background
-from pipeline.background.callers_picture import OwnPicture, guided
+from pipeline.background.callers_picture import OwnPicture, guided, mark_of
 from pipeline.background.earlier import EarlierRender
-from pipeline.background.plain_ground import colour_of
-from pipeline.background.selection import Means, fell_back
+from pipeline.background.selection import Means
 from pipeline.background.shared import SharedBackgrounds
 from pipeline.background.source import light_for, make_background
 from pipeline.colour.palette import ALL_STAGES, PaletteControl
@@ -19,39 +14,25 @@ from pipeline.compositing.composite import composite, light_around
 from pipeline.compositing.place import lay, reduced
 from pipeline.core.errors import NoSubject
 from pipeline.core.networks import Networks, Progress
-from pipeline.core.order import Frame, PhotoPlace, Placement
+from pipeline.core.order import PhotoPlace
 from pipeline.core.parallel import together
-from pipeline.core.provenance import Credentials, stronger
+from pipeline.core.provenance import Credentials
 from pipeline.core.spec import Limits, Spec
 from pipeline.core.stages import Stages
-from pipeline.core.types import Alpha, Cutout, Encoded, Photo, Placed, Rgb
+from pipeline.core.types import Cutout, Encoded, Photo, Placed, Rgb
 from pipeline.cutout.cache import Cache
-from pipeline.cutout.cutting import Cut, Cutting
+from pipeline.cutout.cutting import Cutting
 from pipeline.cutout.given import GivenMask
 from pipeline.cutout.stance import place_cutout
 from pipeline.cutout.subjects import Choice
-from pipeline.delivery.encode import encode
-from pipeline.delivery.fidelity import decoded
-from pipeline.delivery.inspection import background_palette, copy_room_report, cutout_report, inspect
+from pipeline.deliver import Made, encoded, report_on, signer_of
 from pipeline.delivery.output import ordered
-from pipeline.delivery.preview import Stamp, preview_preset, preview_size, stamp_of, watermarked
-from pipeline.delivery.watermark import Payload, embed
-from pipeline.lettering.drawing import NO_ARTWORK, Artwork, Lettered, lettered
-from pipeline.lettering.layers import layers_of
+from pipeline.delivery.preview import Stamp, preview_size
+from pipeline.delivery.watermark import Payload
+from pipeline.lettering.drawing import NO_ARTWORK, Artwork, with_layers
 from pipeline.photo.decode import decode
-from pipeline.placement.frame import copy_room
-from pipeline.placement.place import Place, scene_report
-from pipeline.report import (
-    CredentialsReport,
-    FrameReport,
-    MarksReport,
-    PlacementReport,
-    PreviewReport,
-    Provenance,
-    Report,
-    RuleCheck,
-    WatermarkReport,
-)
+from pipeline.placement.place import Place
+from pipeline.report import Report
 from pipeline.scene.layout import Layout
 
 #: The stages in order, and each stage's share of the time.
@@ -175,191 +156,26 @@ def swap(
         around = light_around(background) if background is not None and source.is_scene else None
         picture = composite(placed, background, around, shade)
         on_composite(placed, picture)
-        lettering = _lettered(spec, laid, picture, artwork)
-    signer = _signer(credentials, mark, data, photo, spec)
-    made = _Made(asked, spec, place, laid, placed, source, cut, size, kept, mark, signer, lettering, payload, secret)
-    encoded, measured = _encoded(stages, made, lettering.picture if lettering else picture)
-    return _result(made, encoded, _report(stages, made, measured, dict(networks.versions)))
+        lettering = with_layers(spec, laid, picture, artwork)
+    signer = signer_of(credentials, mark, data, photo, spec)
+    made = Made(asked, spec, place, laid, placed, source, cut, size, kept, mark, signer, lettering, payload, secret)
+    file, measured = encoded(stages, made, lettering.picture if lettering else picture)
+    return _result(made, file, report_on(stages, made, measured, dict(networks.versions)))
 
 
-@dataclass(frozen=True)
-class _Made:
-    """The state of a swap once its picture is complete."""
-
-    asked: Spec
-    #: With the scene as painted, and with the file's mark.
-    spec: Spec
-    place: Place
-    #: The product on the preset's canvas, and on the delivered canvas, which is smaller in a preview.
-    laid: Placed
-    placed: Placed
-    source: Background
-    cut: Cut
-    #: Width and height, pixels.
-    photo_size: tuple[int, int]
-    #: A copy of the background, where the preset's rules measure it again.
-    kept: Rgb | None
-    #: The IPTC term of the picture, also where its XMP packet lacks it.
-    mark: str | None
-    #: The signer of this picture; None: it is not signed.
-    signer: Credentials | None
-    #: The picture with text and logos; None: it has none.
-    lettering: Lettered | None = None
-    payload: Payload | None = None
-    secret: bytes = b""
-
-    @property
-    def warnings(self) -> tuple[str, ...]:
-        """The codes of all stages."""
-        return (
-            *self.cut.assessed().warnings,
-            *dict.fromkeys(self.place.warnings + ("placement_unsure",) * (self.source.hovering > 0)),
-            *self.source.warnings,
-            *["generator_fell_back"] * fell_back(self.source.tried),
-            *(self.lettering.warnings if self.lettering else ()),
-        )
-
-    @property
-    def cover(self) -> Alpha | None:
-        """H×W coverage of text and logos."""
-        return self.lettering.cover if self.lettering else None
-
-    @property
-    def generated(self) -> bool:
-        """Whether the background is generated, from the seed."""
-        return self.source.is_scene and self.spec.ground.background != "image"
-
-    @property
-    def watermark(self) -> Payload | None:
-        """The watermark's content; None without a generated background, and beside a visible watermark."""
-        return self.payload if self.generated and not (self.spec.preview or self.spec.sandbox) else None
-
-    @property
-    def stamp(self) -> Stamp:
-        """Where the visible watermark has its letters."""
-        return stamp_of(self.secret, self.source.seed if self.generated else None)
-
-    def embed(self, codes: NDArray[np.uint8]) -> None:
-        """Embed the watermark in H×W×3 or H×W×4 codes, in place, beside product, text and logos."""
-        if self.watermark is not None:
-            embed(codes, self.placed.joined(self.cover).alpha == 0, self.watermark)
-
-
-def _signer(
-    credentials: Credentials | None, mark: str | None, data: bytes, photo: Photo, spec: Spec
-) -> Credentials | None:
-    if credentials is None or not credentials.signs(mark):
-        return None
-    return credentials.for_photo(data, photo.content_type, ordered(spec.preset, spec.output).max_bytes)
-
-
-def _encoded(stages: Stages, made: _Made, picture: Rgb) -> tuple[Encoded, Encoded]:
-    """Return the delivered file and the measured file: the same without the watermark of a preview or a sandbox."""
-    spec, placed, signer = made.spec, made.placed, made.signer
-    reserve = signer.reserve if signer else 0
-    with stages("encode"):
-        xmp = spec.preset.digital_source_type
-        preset = replace(ordered(made.asked.preset, made.asked.output), digital_source_type=xmp)
-        preset = preview_preset(preset, placed.alpha.shape[::-1]) if spec.preview else preset
-        measured = encode(
-            picture,
-            preset,
-            alpha=placed.without(made.cover),
-            reserve=reserve,
-            beside=lambda rgb: background_palette(rgb, spec, placed.joined(made.cover)),
-            meanwhile=made.cut.assessed,
-            flat=colour_of(spec),
-            mark=made.embed,
-        )
-
-        def signed(file: Encoded) -> Encoded:
-            if signer is None:
-                return file
-            # the same pixels, so the encoder's measurements stay true
-            return replace(file, data=signer.sign(file.data, file.content_type, made.mark))
-
-        measured = measured if spec.preview else signed(measured)
-        if not (spec.preview or spec.sandbox):
-            return measured, measured
-        return signed(encode(watermarked(picture, made.stamp), preset, reserve=reserve)), measured
-
-
-def _result(made: _Made, encoded: Encoded, report: Report) -> SwapResult:
+def _result(made: Made, file: Encoded, report: Report) -> SwapResult:
     busy = report.frame is not None and report.frame.copy_room is not None and not report.frame.copy_room.calm
     return SwapResult(
-        data=encoded.data,
-        format=encoded.format,
-        content_type=encoded.content_type,
-        width=encoded.width,
-        height=encoded.height,
+        data=file.data,
+        format=file.format,
+        content_type=file.content_type,
+        width=file.width,
+        height=file.height,
         seed=made.spec.seed,
         warnings=made.warnings + ("copy_space_busy",) * busy,
         report=report,
         stamp=made.stamp,
     )
-
-
-def _report(stages: Stages, made: _Made, measured: Encoded, versions: dict[str, str]) -> Report:
-    """Return the report on the measured file; `versions` are the networks'."""
-    spec, place, source, cut, signer = made.spec, made.place, made.source, made.cut, made.signer
-    signed = CredentialsReport(issuer=signer.issuer, trusted=signer.trusted) if signer else None
-    elevation = round(source.layout.elevation, 1) if source.layout else None
-    held = made.watermark
-    named = None if held is None else WatermarkReport(installation=f"{held.installation:05x}", job=held.job)
-    marks = MarksReport(xmp=spec.preset.digital_source_type, c2pa=signed, watermark=named)
-    height, width = made.laid.alpha.shape
-    with stages("inspect"):
-        cutout = cut.assessed()
-        palette, fidelity, rules = inspect(
-            measured.data,
-            spec=spec,
-            placed=made.placed,
-            background=made.kept,
-            credentials=None if spec.preview else signer,
-            judged=measured.judged,
-            canvas=made.laid if spec.preview else None,
-            touches=place.edges if spec.placement.moves else None,
-            lettered=made.cover,
-        )
-    return Report(
-        palette=replace(palette, assigned=source.assigned),
-        fidelity=fidelity,
-        preset=rules,
-        cutout=cutout_report(cutout, place.facts, made.laid, made.photo_size, made.asked.subject),
-        provenance=Provenance(
-            networks=versions,
-            seed=spec.seed,
-            kept_seed=source.seed,
-            attempts=len(source.tried),
-            tried=source.tried,
-            cutout=cut.status,
-            cut_by=cut.cut_by,
-            background=source.cache_status,
-            pinned=place.pinned,
-            scene=scene_report(place.asked, place.spec, place.facts, elevation, source.hovering),
-            timings=stages.timings,
-            painted_by="renderer" if fell_back(source.tried) else None,
-        ),
-        placement=None if spec.placement == Placement() else _placement_report(place, rules),
-        frame=None if spec.frame == Frame() else _frame_report(made, measured),
-        preview=PreviewReport(width, height) if spec.preview else None,
-        background=source.report,
-        expansion=source.expansion,
-        shadow=source.shadow,
-        marks=marks if marks != MarksReport() else None,
-        layers=made.lettering.reports if made.lettering else None,
-        alt=made.lettering.alt if made.lettering else None,
-    )
-
-
-def _lettered(spec: Spec, laid: Placed, picture: Rgb, artwork: Artwork) -> Lettered | None:
-    """Return the picture with the spec's text and logos; None: it has none."""
-    layers = layers_of(spec.lettering.layers)
-    if not layers:
-        return None
-    bare = spec.preset.background == "transparent"
-    place = "A product, cut out." if bare else f"A product in the scene {spec.scene.title}."
-    return lettered(picture, laid, layers, artwork, spec.palette or spec.scene.palette, place)
 
 
 @dataclass(frozen=True)
@@ -402,41 +218,3 @@ def cut_out(
     choice = cutting.choice(subject, lambda: found)
     whole = found if choice.source == "found" else None
     return CutOut(photo, found, (choice, cutting.chosen(choice, whole).assessed()))
-
-
-def mark_of(spec: Spec, photo: Photo, own: OwnPicture | None = None) -> str | None:
-    """Return the IPTC term, DigitalSourceType, for the file; None where it needs no mark."""
-    mark = spec.preset.digital_source_type
-    pictured = own is not None and spec.ground.background == "image"
-    if (spec.plain is not None or pictured) and mark:
-        # No pixel is generated, so the preset's AI mark would be untrue. IPTC's term for a composite of real elements:
-        mark = "compositeCapture"
-    # the product still comes from the photo, so the photo's own mark stays true, and so does the background's
-    mark = stronger(mark, photo.digital_source_type)
-    return stronger(mark, own.photo.digital_source_type) if own is not None and pictured else mark
-
-
-def _frame_report(made: _Made, measured: Encoded) -> FrameReport:
-    """Return the caller's frame as achieved, and the room for copy in the measured file."""
-    frame, layout, (tall, wide) = made.spec.frame, made.source.layout, made.laid.alpha.shape
-    left, top, right, bottom = made.laid.box
-    box = copy_room(frame)
-    if layout is not None and layout.copy_room is not None:
-        x0, y0, x1, y1 = layout.copy_room
-        box = x0 / layout.aspect, y0, x1 / layout.aspect, y1
-    room = None
-    if box is not None and made.spec.preset.background != "transparent":
-        room = copy_room_report(measured.judged.decoded if measured.judged else decoded(measured.data), box)
-    return FrameReport(
-        margins=[top, wide - right, tall - bottom, left],
-        align=frame.align,
-        copy_space=frame.copy_space,
-        copy_room=room,
-        breaks=made.place.frame_breaks,
-    )
-
-
-def _placement_report(place: Place, rules: list[RuleCheck]) -> PlacementReport:
-    """Return the caller's placement, and the rules that the picture keeps only without it."""
-    breaks = place.breaks((row.rule, row.status) for row in rules)
-    return PlacementReport(**asdict(place.spec.placement), breaks=breaks)

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from pipeline.background.assigned import assigned
-from pipeline.background.selection import CacheStatus
+from pipeline.background.selection import CacheStatus, fell_back
 from pipeline.core.order import Shadow
 from pipeline.core.types import Rgb
 from pipeline.geometry.ray import Field
@@ -48,6 +48,11 @@ class Background:
     def assigned(self) -> list[AssignedColour]:
         """The colour of each surface, as `pipeline.background.assigned` lists it; empty where there is no scene."""
         return [] if self.layout is None else assigned(self.layout)
+
+    @property
+    def fell_back(self) -> bool:
+        """Whether it is the renderer's own because all paintings were rejected."""
+        return fell_back(self.tried)
 
     def with_effects(self) -> Rgb | None:
         """Add the product's effects to the picture, and return it; None for a transparent picture."""

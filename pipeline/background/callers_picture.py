@@ -10,6 +10,7 @@ from pipeline.colour.notation import rgb_to_hex
 from pipeline.colour.palette import MEASURED_SIDE, dominant_colours
 from pipeline.colour.spaces import lab_to_srgb, srgb_to_lab
 from pipeline.core.errors import Rejected
+from pipeline.core.provenance import stronger
 from pipeline.core.resample import reduced
 from pipeline.core.spec import Limits, Spec
 from pipeline.core.types import Photo
@@ -84,3 +85,15 @@ def guided(spec: Spec, own: OwnPicture | None) -> Spec:
     if own is None or spec.ground.background != "reference" or spec.palette:
         return spec
     return replace(spec, palette=own.palette[:GUIDING])
+
+
+def mark_of(spec: Spec, photo: Photo, own: OwnPicture | None = None) -> str | None:
+    """Return the IPTC term, DigitalSourceType, for the file; None where it needs no mark."""
+    mark = spec.preset.digital_source_type
+    pictured = own is not None and spec.ground.background == "image"
+    if (spec.plain is not None or pictured) and mark:
+        # No pixel is generated, so the preset's AI mark would be untrue. IPTC's term for a composite of real elements:
+        mark = "compositeCapture"
+    # the product still comes from the photo, so the photo's own mark stays true, and so does the background's
+    mark = stronger(mark, photo.digital_source_type)
+    return stronger(mark, own.photo.digital_source_type) if own is not None and pictured else mark

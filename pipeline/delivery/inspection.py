@@ -10,16 +10,26 @@ from PIL import Image
 from pipeline.colour.asked import asked_colours
 from pipeline.colour.palette import MEAN_BAR, WORST_BAR, background_pixels, compare_palette, meets_bars
 from pipeline.colour.spaces import LUMINANCE, contrast_ratios, srgb_to_linear
-from pipeline.core.order import PhotoPlace
+from pipeline.core.order import Frame, PhotoPlace
 from pipeline.core.parallel import together
 from pipeline.core.provenance import Credentials
 from pipeline.core.resample import resize, tight_box
 from pipeline.core.spec import Spec
-from pipeline.core.types import Alpha, Cutout, Judged, Placed, Rgb
-from pipeline.delivery.fidelity import Product
+from pipeline.core.types import Alpha, Cutout, Encoded, Judged, Placed, Rgb
+from pipeline.delivery.fidelity import Product, decoded
 from pipeline.delivery.preset_rules import check_rules, reopen
 from pipeline.placement.facts import Box, CutoutFacts
-from pipeline.report import ColourBar, CopyRoomReport, CutoutReport, FidelityReport, PaletteReport, RuleCheck
+from pipeline.placement.place import Place
+from pipeline.report import (
+    ColourBar,
+    CopyRoomReport,
+    CutoutReport,
+    FidelityReport,
+    FrameReport,
+    PaletteReport,
+    RuleCheck,
+)
+from pipeline.scene.layout import Layout
 
 #: Longer side of the room, in pixels, at which it is measured: grain and threads, finer than letters, are averaged.
 SIDE = 160
@@ -146,4 +156,29 @@ def copy_room_report(rgb: NDArray[np.uint8], box: Box) -> CopyRoomReport:
         different=round(different, 4),
         calm=different <= MAX_DIFFERENT,
         legible=best if max(black, white) >= LEGIBLE else None,
+    )
+
+
+def frame_report(place: Place, layout: Layout | None, laid: Placed, measured: Encoded) -> FrameReport | None:
+    """Return the caller's frame as achieved, and the room for copy in the measured file; None without a frame.
+
+    `layout` is the scene's, `laid` the product on the preset's canvas.
+    """
+    frame, (tall, wide) = place.spec.frame, laid.alpha.shape
+    if frame == Frame():
+        return None
+    left, top, right, bottom = laid.box
+    box = place.copy_room
+    if layout is not None and layout.copy_room is not None:
+        x0, y0, x1, y1 = layout.copy_room
+        box = x0 / layout.aspect, y0, x1 / layout.aspect, y1
+    room = None
+    if box is not None and place.spec.preset.background != "transparent":
+        room = copy_room_report(measured.judged.decoded if measured.judged else decoded(measured.data), box)
+    return FrameReport(
+        margins=[top, wide - right, tall - bottom, left],
+        align=frame.align,
+        copy_space=frame.copy_space,
+        copy_room=room,
+        breaks=place.frame_breaks,
     )

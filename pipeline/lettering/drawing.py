@@ -11,10 +11,11 @@ from pipeline.colour.notation import hex_to_rgb
 from pipeline.colour.spaces import linear_to_srgb, srgb_to_linear
 from pipeline.core.errors import LayerUnusable
 from pipeline.core.resample import resize, tight_box
-from pipeline.core.types import Alpha, Placed
+from pipeline.core.spec import Spec
+from pipeline.core.types import Alpha, Placed, Rgb
 from pipeline.lettering.contrast import contrast, legible, luminance
 from pipeline.lettering.fonts import Fonts
-from pipeline.lettering.layers import Layer, colour_of
+from pipeline.lettering.layers import Layer, colour_of, layers_of
 from pipeline.lettering.placing import Room, Spot, arranged, edge_of
 from pipeline.lettering.typesetting import Setting, typeset
 from pipeline.report import LayerContrast, LayerReport
@@ -69,6 +70,16 @@ class Artwork:
 
 
 NO_ARTWORK = Artwork(Fonts(), {})
+
+
+def with_layers(spec: Spec, laid: Placed, picture: Rgb, artwork: Artwork) -> Lettered | None:
+    """Return a picture with the spec's text and logos, as `lettered` draws them; None: it has none."""
+    layers = layers_of(spec.lettering.layers)
+    if not layers:
+        return None
+    bare = spec.preset.background == "transparent"
+    place = "A product, cut out." if bare else f"A product in the scene {spec.scene.title}."
+    return lettered(picture, laid, layers, artwork, spec.palette or spec.scene.palette, place)
 
 
 def lettered(

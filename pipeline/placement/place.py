@@ -1,16 +1,17 @@
 """The place of a product: its scene, its box on the canvas and their consequences; or the reason for its refusal."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 
+from pipeline.core.order import Placement
 from pipeline.core.spec import SceneKind, Spec
 from pipeline.placement.adjust import FULL_BOX, Anchor, Outline, Position, anchor_of
 from pipeline.placement.camera import angle_of, drawn_kind
 from pipeline.placement.facts import Box, CutoutFacts
 from pipeline.placement.fit import leaves_place, lost
-from pipeline.placement.frame import SIDES, insets
+from pipeline.placement.frame import SIDES, copy_room, insets
 from pipeline.placement.margins import placement_rules
-from pipeline.report import SceneReport, Status
+from pipeline.report import PlacementReport, RuleCheck, SceneReport, Status
 
 #: A product enlarged by more than this factor looks soft: `upscaled`.
 MAX_ENLARGED = 1.5
@@ -129,6 +130,18 @@ class Place:
             measured = [(rule.name, rule.status) for rule in rules]
         kept = self._kept(self.box)
         return [name for name, status in measured if name in kept and status != "pass"]
+
+    def report(self, rules: list[RuleCheck]) -> PlacementReport | None:
+        """Return the caller's placement, and the measured `rules` that pass only without it; None without a move."""
+        if self.spec.placement == Placement():
+            return None
+        breaks = self.breaks((row.rule, row.status) for row in rules)
+        return PlacementReport(**asdict(self.spec.placement), breaks=breaks)
+
+    @property
+    def copy_room(self) -> Box | None:
+        """The room for copy that the frame asks for, as shares of the canvas's width and height."""
+        return copy_room(self.spec.frame)
 
     @property
     def frame_breaks(self) -> list[str]:

@@ -88,7 +88,7 @@ def test_a_preview_shows_the_picture_of_the_same_seed_and_placement(
     kind: SceneKind, placement: Placement, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     whole = whole_of(kind, placement)
-    monkeypatch.setattr("pipeline.swap.watermarked", lambda picture, stamp: picture)
+    monkeypatch.setattr("pipeline.deliver.watermarked", lambda picture, stamp: picture)
     seen = made(order_of(kind, placement), preview=True)
     assert (seen.width, seen.height) == (512, 384)
     assert seen.report.provenance.tried == whole.report.provenance.tried

@@ -13,6 +13,7 @@ from PIL import Image, ImageDraw
 from scipy.ndimage import binary_erosion
 from ulid import ULID
 
+import pipeline.deliver
 import pipeline.swap
 from pipeline.compositing.place import lay
 from pipeline.core.networks import Networks
@@ -235,7 +236,7 @@ class Watch:
             return encode(picture, *args, **options)
 
         patch.setattr(pipeline.swap, "lay", placing)
-        patch.setattr(pipeline.swap, "encode", encoding)
+        patch.setattr(pipeline.deliver, "encode", encoding)
 
     def assert_the_photos_own(self, codes: NDArray[np.uint8], count: int) -> None:
         """Assert that inside the mask each picture equals the resampled photo to the bit before encoding."""
