@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 
 import numpy as np
+from PIL import Image
 
 from pipeline.background.by_light import by_light
 from pipeline.background.colour_transfer import (
@@ -24,11 +25,13 @@ from pipeline.background.growth import growth
 from pipeline.background.paint import Painting, Unchanged, paint_picture
 from pipeline.background.selection import Aim, Selection, covered, row_of, seeds, steps
 from pipeline.colour.palette import meets_bars
-from pipeline.compositing.effects import Effects, MissingShadow, Overlay
+from pipeline.compositing.effects import Overlay
 from pipeline.compositing.kept_shadow import kept_shadow
 from pipeline.core.errors import GeneratorRejected, PaintingWithheld
 from pipeline.core.parallel import by_rows
+from pipeline.core.resample import resize
 from pipeline.core.types import Rgb
+from pipeline.geometry.ray import Field
 from pipeline.report import TriedBackground
 from pipeline.scene.layout import Layout
 
@@ -43,8 +46,8 @@ class _Painted:
     row: TriedBackground
     layout: Layout
     painting: Painting
-    #: The product's effects on it, without those that the network has painted.
-    effects: Effects
+    #: The product's effects on it at a width and height, without those that the network has painted.
+    overlay: Callable[[int, int], Overlay]
     match: Match
     #: Shifts of the first of the K×3 Lab `anchors`.
     shifts: Moves
@@ -96,7 +99,7 @@ def _painted(aim: Aim, seed: int, on_step: Callable[[float], None], noise: float
     traced = context.effects(layout)
     lay = partial(context.lay, traced, noise=noise)
     painting = paint_picture(spec, layout, *context.size, networks.generator, on_step, lay, context.reference)
-    effects: Effects = traced
+    at: Callable[[int, int], Overlay] = traced.at
     shadow = grown = None
     if painting.laid is not None:
         picture, held = painting.picture, painting.laid.picture
@@ -105,9 +108,9 @@ def _painted(aim: Aim, seed: int, on_step: Callable[[float], None], noise: float
         if traced.shadow is not None:
             cast = traced.shadow.at(*size), alpha, traced.shadow.contact(*size)
             kept = kept_shadow(picture, painting.drawing, *cast)
-            shadow, effects = kept.verdict, MissingShadow(kept.missing)
+            shadow, at = kept.verdict, partial(_lacking, kept.missing)
         grown = growth(picture + alpha[..., None] * (held - picture), held, alpha, networks.segmenter)
-    plain, overlay = context.postprocessed(painting.at(*small), Overlay()), effects.at(*small)
+    plain, overlay = context.postprocessed(painting.at(*small), Overlay()), at(*small)
     seen = overlay(plain.copy())
     fixed, shifts = anchors(aim.asked, aim.measured(seen).centres), np.zeros(aim.asked.shape)
 
@@ -121,11 +124,16 @@ def _painted(aim: Aim, seed: int, on_step: Callable[[float], None], noise: float
     row = replace(row_of(seed, match), shadow=shadow, expansion=grown)
     if grown is not None and grown.grew:
         row = replace(row, rejected="grew")
-    return _Painted(row, layout, painting, effects, match, shifts, fixed)
+    return _Painted(row, layout, painting, at, match, shifts, fixed)
+
+
+def _lacking(share: Field, width: int, height: int) -> Overlay:
+    """Return the part of a shadow that a network did not paint: the h×w share of light that is still to be removed."""
+    return Overlay(np.clip(resize(share, width, height, Image.Resampling.BICUBIC), 0, 1))
 
 
 def _rendered(aim: Aim, best: _Painted, tried: list[TriedBackground]) -> Selection:
-    overlay = best.effects.at(*aim.size)
+    overlay = best.overlay(*aim.size)
     plain = aim.context.postprocessed(best.painting.at(*aim.size), Overlay())
     picture = shifted(plain, best.fixed, best.shifts)
     by_rows(len(picture), lambda top, bottom: overlay.darken(top, picture[top:bottom]))

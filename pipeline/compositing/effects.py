@@ -5,16 +5,13 @@ so `product_effects` traces the shadow as in any scene. Only the share of blocke
 """
 
 from dataclasses import dataclass
-from typing import Protocol
 
 import numpy as np
-from PIL import Image
 
 from pipeline.compositing.composite import apply_shadow
 from pipeline.compositing.shadow import CastShadow, cast_shadow, lift_of
 from pipeline.core.order import Shadow
 from pipeline.core.parallel import together
-from pipeline.core.resample import resize
 from pipeline.core.types import Placed, Rgb
 from pipeline.geometry.ray import Field
 from pipeline.geometry.walls import Floor, Top, Wall
@@ -59,28 +56,6 @@ class Overlay:
     def mirror(self, background: Rgb) -> Rgb:
         """Composite only the mirror image onto a background that has the shadow, and return the background."""
         return background if self.image is None else self.image.on(background, self.min_mirrored)
-
-
-class Effects(Protocol):
-    """The effects of a product on its scene."""
-
-    def at(self, width: int, height: int, geometry: Geometry | None = None) -> Overlay:
-        """Return the overlay for a width×height background.
-
-        `geometry` is the layout's at this size, passed if its light is still to be mixed along edges.
-        """
-
-
-@dataclass(frozen=True)
-class MissingShadow:
-    """The part of a product's shadow that a network did not paint, although it saw the shadow."""
-
-    #: h×w: the share of light, 0–1, that is still to be removed.
-    share: Field
-
-    def at(self, width: int, height: int, geometry: Geometry | None = None) -> Overlay:
-        """Return the overlay for a width×height background."""
-        return Overlay(np.clip(resize(self.share, width, height, Image.Resampling.BICUBIC), 0, 1))
 
 
 @dataclass(frozen=True)
