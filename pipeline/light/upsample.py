@@ -14,7 +14,7 @@ from scipy.ndimage import maximum_filter
 from pipeline.core.parallel import by_rows
 from pipeline.geometry.ray import Field
 from pipeline.kernels.image.resampling import columns_between, enlarge
-from pipeline.kernels.image.surfaces import even_cells, pixels_of, touching, upsample, upsample_at
+from pipeline.kernels.image.surfaces import Grid, even_cells, pixels_of, touching, upsample, upsample_at
 from pipeline.kernels.tracing.rays import FACES
 
 #: Light is smooth where it bends, between three neighbours, by less than the share STEADY of all light there and of
@@ -26,23 +26,16 @@ STEADY, DARK = 0.03, 0.1
 class Upsampling:
     """Values on a small grid's surfaces, which can be upsampled to any image's surfaces, strip by strip."""
 
-    #: h×w×C values, and the h×w surfaces of their places.
-    values: Field
-    low: NDArray[np.uint16]
-    #: h×w: the surface that a place shares with its right and lower neighbours, -1 if they differ.
-    even: NDArray[np.int32]
-    #: By surface: whether the grid contains it.
-    known: NDArray[np.bool_]
-    #: Weight of values of other surfaces, relative to the surface's own.
-    others: float = 0.0
+    grid: Grid
 
     @classmethod
     def of(cls, values: Field, low: NDArray[np.uint16], others: float = 0.0) -> "Upsampling":
-        """Return h×w×C values on h×w surfaces."""
+        """Return h×w×C values on h×w surfaces; `others` is as in `Grid`."""
         known = np.zeros(1 << 16, np.bool_)
         known[low] = True
         low = np.require(low, np.uint16, ["C", "W"])
-        return cls(np.require(values, np.float32, ["C", "W"]), low, even_cells(low), known, others)
+        values = np.require(values, np.float32, ["C", "W"])
+        return cls(Grid(values, low, even_cells(low), known, np.float32(others)))
 
     def strip(self, high: NDArray[np.uint16], top: int, bottom: int) -> Field:
         """Return n×W×C for the rows `top` … `bottom` of H×W surfaces.
@@ -50,23 +43,13 @@ class Upsampling:
         Values are bilinear within a surface, and a smooth mean of its own values at its edges. Where it has none
         nearby, they are its nearest value. A surface too thin for the small grid gets the values of its surroundings.
         """
-        out = np.empty((bottom - top, high.shape[1], self.values.shape[2]), np.float32)
-        upsample(
-            self.values,
-            self.low,
-            self.even,
-            self.known,
-            high[top:bottom],
-            high.shape[0],
-            top,
-            np.float32(self.others),
-            out,
-        )
+        out = np.empty((bottom - top, high.shape[1], self.grid.values.shape[2]), np.float32)
+        upsample(self.grid, high[top:bottom], high.shape[0], top, out)
         return out
 
     def over(self, high: NDArray[np.uint16]) -> Field:
         """Return H×W×C for H×W surfaces."""
-        out = np.empty((*high.shape, self.values.shape[2]), np.float32)
+        out = np.empty((*high.shape, self.grid.values.shape[2]), np.float32)
 
         def work(top: int, bottom: int) -> None:
             out[top:bottom] = self.strip(high, top, bottom)
@@ -79,8 +62,8 @@ class Upsampling:
 
         The pixels show n `surfaces`.
         """
-        out = np.empty((len(place), self.values.shape[2]), np.float32)
-        upsample_at(self.values, self.low, self.even, self.known, place, surfaces, *shape, np.float32(self.others), out)
+        out = np.empty((len(place), self.grid.values.shape[2]), np.float32)
+        upsample_at(self.grid, place, surfaces, *shape, out)
         return out
 
     def contacts(
@@ -92,7 +75,7 @@ class Upsampling:
         numbers: `reach` + 1 minus the distance in places.
         """
         cells, beside = np.empty(depth.shape, np.uint8), np.empty(shape, np.uint8)
-        touching(self.low, FACES, depth, np.float32(apart), reach, cells)
+        touching(self.grid.low, FACES, depth, np.float32(apart), reach, cells)
         by_rows(shape[0], lambda a, b: pixels_of(cells, shape[0], a, beside[a:b]))
         place = np.argwhere(beside).astype(np.int32)
         return place, beside[place[:, 0], place[:, 1]]
@@ -103,7 +86,7 @@ def upsample_within_surfaces(
 ) -> Field:
     """Upsample h×w×C `values` on the surfaces `low` (h×w) to the surfaces `high` (H×W): H×W×C, edge-aware.
 
-    `others` is as in `Upsampling`.
+    `others` is as in `Grid`.
     """
     return Upsampling.of(values, low, others).over(high)
 

@@ -4,6 +4,8 @@ Surfaces are H×W uint16, part × faces + face. Light is linear RGB, and values 
 of its rows, C-contiguous, and `top` is the first of them.
 """
 
+from typing import NamedTuple
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -21,6 +23,20 @@ _TWO, _THREE, _FOUR, _SIX = np.float32(2), np.float32(3), np.float32(4), np.floa
 _LEAST = np.float32(1e-4)
 #: Share of the light left right under a foot's edge; chosen by eye.
 _LEFT = np.float32(0.15)
+
+
+class Grid(NamedTuple):
+    """Values on the surfaces of a small grid."""
+
+    #: h×w×C float32, and the h×w surfaces of their places.
+    values: Pixels
+    low: Surfaces
+    #: `even_cells` of `low`.
+    even: NDArray[np.int32]
+    #: By surface: whether the grid contains it.
+    known: NDArray[np.bool_]
+    #: Weight of values of other surfaces, relative to the surface's own.
+    others: np.float32
 
 
 @kernel
@@ -87,20 +103,13 @@ def _spline(t: np.float32) -> np.float32:
 
 @inlined
 def _own_mean(
-    values: Pixels,
-    low: Surfaces,
-    wanted: int,
-    upper: int,
-    left: int,
-    down: np.float32,
-    across: np.float32,
-    others: np.float32,
-    out: Pixels,
+    grid: Grid, wanted: int, upper: int, left: int, down: np.float32, across: np.float32, out: Pixels
 ) -> None:
-    """Write into `out`, C, the h×w×C values of the surface `wanted`, interpolated below and right of upper, left.
+    """Write into `out`, C, a grid's values of the surface `wanted`, interpolated below and right of upper, left.
 
     The result is the surface's mean among 4×4 neighbours, weighted by cubic B-splines; without any, its nearest value.
     """
+    values, low = grid.values, grid.low
     height, width, channels = values.shape
     total = _ZERO
     for k in range(channels):
@@ -110,7 +119,7 @@ def _own_mean(
         by_row = _spline(down - np.float32(m))
         for n in range(-1, 3):
             x = min(max(left + n, 0), width - 1)
-            weight = by_row * _spline(across - np.float32(n)) * (_ONE if low[y, x] == wanted else others)
+            weight = by_row * _spline(across - np.float32(n)) * (_ONE if low[y, x] == wanted else grid.others)
             if weight > _ZERO:
                 total += weight
                 for k in range(channels):
@@ -125,31 +134,21 @@ def _own_mean(
 
 
 @kernel
-def upsample_at(
-    values: Pixels,
-    low: Surfaces,
-    even: NDArray[np.int32],
-    known: NDArray[np.bool_],
-    place: NDArray[np.int32],
-    surfaces: Surfaces,
-    tall: int,
-    wide: int,
-    others: np.float32,
-    out: Pixels,
-) -> None:
+def upsample_at(grid: Grid, place: NDArray[np.int32], surfaces: Surfaces, tall: int, wide: int, out: Pixels) -> None:
     """Upsample like `upsample`, at the pixels `place`, n×2, of n `surfaces` of a `tall` × `wide` image: n×C."""
+    values, even = grid.values, grid.even
     height, width, channels = values.shape
     for at in range(len(place)):
         upper, lower, down = neighbours(place[at, 0], height, tall)
         left, right, across = neighbours(place[at, 1], width, wide)
         wanted = np.int64(surfaces[at])
-        if (even[upper, left] == wanted) | ~known[wanted]:
+        if (even[upper, left] == wanted) | ~grid.known[wanted]:
             for k in range(channels):
                 above = values[upper, left, k] + (values[upper, right, k] - values[upper, left, k]) * across
                 below = values[lower, left, k] + (values[lower, right, k] - values[lower, left, k]) * across
                 out[at, k] = above + (below - above) * down
         else:
-            _own_mean(values, low, int(wanted), upper, left, down, across, others, out[at])
+            _own_mean(grid, int(wanted), upper, left, down, across, out[at])
 
 
 @kernel
@@ -182,28 +181,19 @@ def pixels_of(cells: NDArray[np.uint8], tall: int, top: int, out: NDArray[np.uin
 
 
 @kernel
-def upsample(
-    values: Pixels,
-    low: Surfaces,
-    even: NDArray[np.int32],
-    known: NDArray[np.bool_],
-    high: Surfaces,
-    tall: int,
-    top: int,
-    others: np.float32,
-    out: Pixels,
-) -> None:
-    """Upsample h×w×C values on the surfaces `low` to those of `high`, n×W: a strip of an image `tall` rows high.
+def upsample(grid: Grid, high: Surfaces, tall: int, top: int, out: Pixels) -> None:
+    """Upsample a grid's values to the surfaces `high`, n×W: a strip of an image `tall` rows high.
 
     Joint bilateral upsampling (Kopf et al., SIGGRAPH 2007) that only distinguishes same and other surface:
 
     - Within a surface it is bilinear.
     - At edges it is the mean of the surface's own values among 4×4 neighbours, by cubic B-splines, which avoid steps.
     - Where the neighbours have no such value, it is the surface's nearest value.
-    - Where the grid has no such value (`known`, by surface), it is bilinear among all.
+    - Where the grid has no such value (`known`), it is bilinear among all.
 
-    `even` is `even_cells` of `low`. With `others` above 0, values of other surfaces get that weight too.
+    With `others` above 0, values of other surfaces get that weight too.
     """
+    values, even = grid.values, grid.even
     height, width, channels = values.shape
     planes = np.empty((channels, width), np.float32)
     lefts, rights, shares = columns_between(width, high.shape[1])
@@ -221,8 +211,8 @@ def upsample(
         while j < cells.size:
             wanted = row[j]
             at, j = j, _next_odd(cells, row, j + 1)
-            if known[wanted]:
-                _own_mean(values, low, int(wanted), upper, int(lefts[at]), down, shares[at], others, out[i, at])
+            if grid.known[wanted]:
+                _own_mean(grid, int(wanted), upper, int(lefts[at]), down, shares[at], out[i, at])
 
 
 @kernel
