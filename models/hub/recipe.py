@@ -3,7 +3,7 @@
 import inspect
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields
-from functools import partial
+from operator import attrgetter
 from typing import Any
 
 import numpy as np
@@ -91,7 +91,7 @@ class Recipe:
             "controlnet_conditioning_scale": self.control_scale,
         }
         each: dict[str, Callable[[PaintRequest], Any]] = {
-            **{field.name: partial(_condition, field.name) for field in fields(Conditions)},
+            **{field.name: attrgetter(f"conditions.{field.name}") for field in fields(Conditions)},
             "prompt": lambda one: one.prompt,
             "negative_prompt": lambda one: one.negative_prompt,
             # Always on the CPU: a seed then gives the same noise on every device, alone or in a batch.
@@ -175,10 +175,6 @@ def as_pillow(image: NDArray[np.float32]) -> Image.Image:
 def _grey(image: NDArray[np.float32]) -> NDArray[np.float32]:
     """Return h×w×1 as h×w×3."""
     return np.repeat(image, 3, -1)
-
-
-def _condition(name: str, request: PaintRequest) -> Any:
-    return getattr(request.conditions, name)
 
 
 def own_size(pipe: Any) -> int:

@@ -145,10 +145,6 @@ class Block:
         rx, rz = c * self.half_x + s * self.half_z, s * self.half_x + c * self.half_z
         return self.x - rx, self.y, self.z - rz, self.x + rx, self.y + self.height, self.z + rz
 
-    def _turned(self, x: Field, z: Field) -> tuple[Field, Field]:
-        c, s = np.float32(np.cos(self.yaw)), np.float32(np.sin(self.yaw))
-        return c * x - s * z, s * x + c * z
-
     @property
     def packed(self) -> Packed:
         size = (self.half_x, self.height, self.half_z)
@@ -161,7 +157,7 @@ class Block:
         return triple(c * along + s * across, np.where(face == 2, 1, 0), -s * along + c * across, point)
 
     def surface(self, point: Triple, face: Face) -> tuple[Field, Field]:
-        x, z = self._turned(point[0] - np.float32(self.x), point[2] - np.float32(self.z))
+        x, z = turned(point[0] - np.float32(self.x), point[2] - np.float32(self.z), -self.yaw)
         return np.where(face <= 1, z, x), np.where(face == 2, z, point[1])
 
 

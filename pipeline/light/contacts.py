@@ -50,25 +50,6 @@ class ContactLight:
         strip[at] += (self.light[first:last] - strip[at]) * self.share[first:last, None]
 
 
-def contact_light(
-    layout: Layout, first: FirstLight, exposure: Exposure, small: Upsampling, geometry: Geometry
-) -> ContactLight | None:
-    """Trace light where parts of an image's geometry touch, with the network's change of `first`; or return None.
-
-    `exposure` belongs to `first`, and `small` to its grid.
-    """
-    height, width = geometry.surface.shape
-    place, near = small.contacts(first.geometry.depth, APART, REACH, (height, width))
-    if not len(place):
-        return None
-    picked = _Picked.of(geometry, place)
-    light = picked.listed(_Tracer(layout, picked).light(first.back)[0])
-    if first.change is not None:
-        light *= np.exp2(first.change.at(place, picked.seen, (height, width)))
-    light = exposure.on(light, picked.seen // FACES)
-    return ContactLight(place, light, np.minimum(near / np.float32(REACH), 1).astype(np.float32))
-
-
 @dataclass(frozen=True)
 class Exposed:
     """Exposed light on a small grid, for images of any size."""
@@ -87,10 +68,22 @@ class Exposed:
         )
 
     def at_contacts(self, layout: Layout, geometry: Geometry) -> ContactLight | None:
-        """Trace light where objects touch; None for an image no larger than the grid."""
-        if geometry.surface.size <= self.light.geometry.surface.size:
+        """Trace light where parts of an image's geometry touch, with the network's change; None if none do.
+
+        Also None for an image no larger than the grid.
+        """
+        first, (height, width) = self.light, geometry.surface.shape
+        if height * width <= first.geometry.surface.size:
             return None
-        return contact_light(layout, self.light, self.exposure, self.small, geometry)
+        place, near = self.small.contacts(first.geometry.depth, APART, REACH, (height, width))
+        if not len(place):
+            return None
+        picked = _Picked.of(geometry, place)
+        light = picked.listed(_Tracer(layout, picked).light(first.back)[0])
+        if first.change is not None:
+            light *= np.exp2(first.change.at(place, picked.seen, (height, width)))
+        light = self.exposure.on(light, picked.seen // FACES)
+        return ContactLight(place, light, np.minimum(near / np.float32(REACH), 1).astype(np.float32))
 
 
 @dataclass(frozen=True, eq=False)

@@ -89,7 +89,7 @@ def albedo(layout: Layout, geometry: Geometry, *, finished: bool, swatches: Swat
     out = np.empty((height, width, 3), np.float32)
     kept = (swatches or Swatches(height)).of(layout) if finished else []
     kept = [
-        texture_of(one.solid) if isinstance(one.solid, Sprite) else own
+        _texture(one.solid.baked) if isinstance(one.solid, Sprite) else own
         for one, own in zip(layout.parts, kept, strict=bool(kept))
     ]
     windows = windows_of(part, len(kept)) if kept else []
@@ -130,13 +130,9 @@ def _finish(
     swatch.multiply(out[strip], part[strip], index, (u, v), columns.start, geometry.depth[strip], pixel)
 
 
-def texture_of(sprite: Sprite) -> Pyramid:
-    """Return the factors of a sprite's colours, at (u, v) from 0 to 1 times a tile."""
-    return _texture(sprite.baked)
-
-
 @lru_cache(_KEPT)
 def _texture(view: View) -> Pyramid:
+    """Return the factors of a sprite's colours, at (u, v) from 0 to 1 times a tile."""
     found = Pyramid(3, len(view.colour), lasting)
     for channel, plane in enumerate(found.levels[0]):
         plane[:] = np.rint(np.square(view.colour[..., channel] / np.float32(255)) * CODES)

@@ -7,7 +7,7 @@ import numpy as np
 from pipeline.geometry.ray import Field
 from pipeline.geometry.solids import Ball, Block, Drum
 from pipeline.geometry.walls import Floor
-from pipeline.light.contacts import ContactLight, contact_light
+from pipeline.light.contacts import ContactLight, Exposed
 from pipeline.light.exposure import Exposure
 from pipeline.light.first_light import first_light
 from pipeline.light.upsample import Upsampling
@@ -33,7 +33,7 @@ def brought(layout: Layout, size: int, gains: Field) -> tuple[ContactLight | Non
     """The contact light in a picture of twice a grid's size, and the grid's light, upsampled to it."""
     low, geometry = first_light(layout, size // 2, size // 2), trace(layout, size, size)
     small = Upsampling.of(low.light, low.geometry.surface)
-    return contact_light(layout, low, gained(gains), small, geometry), small.over(geometry.surface)
+    return Exposed(low, small, gained(gains)).at_contacts(layout, geometry), small.over(geometry.surface)
 
 
 def test_light_where_things_touch_matches_the_pictures_own_size() -> None:
@@ -56,7 +56,7 @@ def test_it_is_exposed_as_its_part_and_changed_as_the_network_changed_the_grid()
     low, geometry = first_light(layout, SIZE // 2, SIZE // 2), trace(layout, SIZE, SIZE)
     change = Upsampling.of(np.full((8, 8, 3), 1, np.float32), trace(layout, 8, 8).surface)
     small = Upsampling.of(low.light, low.geometry.surface)
-    found = contact_light(layout, replace(low, change=change), gained(gains), small, geometry)
+    found = Exposed(replace(low, change=change), small, gained(gains)).at_contacts(layout, geometry)
     assert plain is not None
     assert found is not None
     part = geometry.part[found.place[:, 0], found.place[:, 1]]
