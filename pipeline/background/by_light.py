@@ -17,7 +17,7 @@ from pipeline.core.networks import Generator
 from pipeline.core.parallel import together
 from pipeline.core.types import Rgb
 from pipeline.light.contacts import Exposed
-from pipeline.light.relight import Shaded, developed, lit, repainted, shade, unlit
+from pipeline.light.relight import Shaded, developed, lit, repainted, unlit
 from pipeline.materials.albedo import Swatches
 from pipeline.scene.layout import Colour, Layout
 from pipeline.scene.trace import trace
@@ -83,7 +83,7 @@ def _lit(
     overlay: Overlay
     seen = first if first.depth.shape == small[::-1] else trace(layout, *small)
     scene, overlay = together(
-        lambda: shade(layout, light, *small, swatches=swatches, geometry=seen), lambda: effects.at(*small, seen)
+        lambda: lit(unlit(layout, *small, swatches=swatches, geometry=seen), light), lambda: effects.at(*small, seen)
     )
 
     def show(factors: Moves) -> Rgb:

@@ -45,23 +45,7 @@ class Shaded:
 
 def picture(layout: Layout, light: FirstLight, width: int, height: int) -> Rgb:
     """Return H×W×3 sRGB in [0, 1]: the layout with its finishes under a light of any size, as `exposed`."""
-    return developed(shade(layout, Exposed.of(layout, light), width, height))
-
-
-def shade(
-    layout: Layout,
-    light: Exposed,
-    width: int,
-    height: int,
-    *,
-    swatches: Swatches | None = None,
-    geometry: Geometry | None = None,
-) -> Shaded:
-    """Shade a layout: return a width×height image, albedo × exposed light, linear.
-
-    `swatches` are as in `pipeline.materials.albedo.albedo`, and `geometry` as in `unlit`.
-    """
-    return lit(unlit(layout, width, height, swatches=swatches, geometry=geometry), light)
+    return developed(lit(unlit(layout, width, height), Exposed.of(layout, light)))
 
 
 def unlit(
@@ -74,7 +58,7 @@ def unlit(
 ) -> Shaded:
     """Trace a layout for a width×height image, and look up its finishes: everything independent of colours.
 
-    `geometry` is the layout's at this size, if already traced.
+    `swatches` are as in `pipeline.materials.albedo.albedo`. `geometry` is the layout's at this size, if already traced.
     """
     seen = geometry or trace(layout, width, height)
     drawn, mirrors, polished = together(
