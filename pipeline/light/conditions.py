@@ -9,7 +9,7 @@ from pipeline.colour.spaces import linear_to_srgb, srgb_to_linear
 from pipeline.core.networks import Conditions
 from pipeline.core.types import Rgb
 from pipeline.geometry.ray import Field
-from pipeline.light.exposure import exposed
+from pipeline.light.contacts import Exposed
 from pipeline.light.first_light import FirstLight, first_light, smoothed
 from pipeline.light.relight import tone_mapped
 from pipeline.light.sheets import SheetShadows
@@ -31,12 +31,11 @@ def conditions(layout: Layout, width: int, height: int) -> Conditions:
     """Return a network's input for a layout, at width×height pixels."""
     first = first_light(layout, width, height)
     geometry = first.geometry
-    albedo = np.stack([layout.colours[part.slot] for part in layout.parts]).astype(np.float32)
     gloss = np.array([part.gloss for part in layout.parts], np.float32)
     lit = np.array([0.0 if part.glow else 1.0 for part in layout.parts], np.float32)
     part = geometry.part
     return Conditions(
-        sketch=linear_to_srgb(albedo[part]),
+        sketch=linear_to_srgb(geometry.flat()),
         light=first.light,
         occlusion=first.occlusion,
         normals=np.moveaxis(geometry.normals(), 0, -1),
@@ -53,11 +52,11 @@ def lit_conditions(layout: Layout, first: FirstLight, width: int, height: int) -
     """
     geometry = trace(layout, width, height)
     surface = geometry.surface
-    light = upsample_within_surfaces(exposed(layout, first), first.geometry.surface, surface)
+    light = Exposed.of(layout, first).small.over(surface)
     sheets = SheetShadows.of(layout, width, height)
     if sheets is not None:
         sheets.over(light, surface, 0)
-    flat = albedo(layout, geometry, finished=True)
+    flat = albedo(layout, geometry)
     falls = np.array([part.glow == 0 for part in layout.parts])[geometry.part]
     shown = tone_mapped(flat * light)
     return Conditions(

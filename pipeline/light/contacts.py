@@ -55,13 +55,12 @@ class Exposed:
     """Exposed light on a small grid, for images of any size."""
 
     light: FirstLight
-    #: The result of `exposed`.
     small: Upsampling
     exposure: Exposure
 
     @classmethod
     def of(cls, layout: Layout, light: FirstLight) -> "Exposed":
-        """Expose a layout's light as `exposed` does."""
+        """Expose a layout's light."""
         exposure = Exposure.of(layout, light)
         return cls(
             light, Upsampling.of(exposure.on(light.light, light.geometry.part), light.geometry.surface), exposure

@@ -73,8 +73,3 @@ class Exposure:
             out *= np.float32(self.uneven)
             out += grey[..., None] * np.take(self.tints, part, axis=0)
         return out
-
-
-def exposed(layout: Layout, light: FirstLight) -> Field:
-    """Return h×w×3: the light after its `Exposure`."""
-    return Exposure.of(layout, light).on(light.light, light.geometry.part)

@@ -44,7 +44,7 @@ class Shaded:
 
 
 def picture(layout: Layout, light: FirstLight, width: int, height: int) -> Rgb:
-    """Return H×W×3 sRGB in [0, 1]: the layout with its finishes under a light of any size, as `exposed`."""
+    """Return H×W×3 sRGB in [0, 1]: the layout with its finishes under a light of any size, exposed."""
     return developed(lit(unlit(layout, width, height), Exposed.of(layout, light)))
 
 
@@ -62,7 +62,7 @@ def unlit(
     """
     seen = geometry or trace(layout, width, height)
     drawn, mirrors, polished = together(
-        lambda: albedo(layout, seen, finished=True, swatches=swatches),
+        lambda: albedo(layout, seen, swatches),
         lambda: floor_mirrors(layout, seen),
         lambda: polished_parts(layout, seen),
     )

@@ -1,4 +1,4 @@
-"""A layout drawn in its own colours, flat or with the finishes of its surfaces, without light.
+"""A layout drawn in its own colours with the finishes of its surfaces, without light.
 
 The swatches of its finishes are made once, for its images of all sizes.
 """
@@ -10,11 +10,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.colour.spaces import linear_to_srgb
 from pipeline.core.lasting import lasting
 from pipeline.core.parallel import FEW, ROWS, by_rows, together
 from pipeline.core.spec import Finish
-from pipeline.core.types import Rgb
 from pipeline.geometry.ray import Field
 from pipeline.geometry.sprites import MOST, Sprite, View
 from pipeline.kernels.texture.texels import coloured
@@ -23,7 +21,7 @@ from pipeline.materials.bokeh import draw_place
 from pipeline.materials.pyramid import CODES, TILE, Pyramid
 from pipeline.materials.tiles import swatch
 from pipeline.scene.layout import FOCAL, Layout
-from pipeline.scene.trace import FACES, Geometry, trace, windows_of
+from pipeline.scene.trace import FACES, Geometry, windows_of
 
 #: Pixels, at least, whose finish a thread looks up at a time.
 _AT_ONCE = 1 << 13
@@ -70,16 +68,8 @@ class Swatches:
         return swatch(finish, np.random.default_rng([seed, index]), self._n, shown)
 
 
-def draw(layout: Layout, width: int, height: int) -> Rgb:
-    """Return H×W×3 sRGB in [0, 1]: flat albedo with smooth edges."""
-    geometry = trace(layout, width, height)
-    linear = albedo(layout, geometry, finished=False)
-    geometry.coverage.smooth(linear)
-    return linear_to_srgb(linear)
-
-
-def albedo(layout: Layout, geometry: Geometry, *, finished: bool, swatches: Swatches | None = None) -> Field:
-    """Return H×W×3 linear colours of surfaces, with finishes if `finished`; edges are not antialiased yet.
+def albedo(layout: Layout, geometry: Geometry, swatches: Swatches | None = None) -> Field:
+    """Return H×W×3 linear colours of surfaces with their finishes; edges are not antialiased yet.
 
     The finishes come from `swatches`, or are created.
     """
@@ -87,12 +77,11 @@ def albedo(layout: Layout, geometry: Geometry, *, finished: bool, swatches: Swat
     height, width = part.shape
     colours = np.stack([layout.colours[thing.slot] for thing in layout.parts]).astype(np.float32)
     out = np.empty((height, width, 3), np.float32)
-    kept = (swatches or Swatches(height)).of(layout) if finished else []
     kept = [
         _texture(one.solid.baked) if isinstance(one.solid, Sprite) else own
-        for one, own in zip(layout.parts, kept, strict=bool(kept))
+        for one, own in zip(layout.parts, (swatches or Swatches(height)).of(layout), strict=True)
     ]
-    windows = windows_of(part, len(kept)) if kept else []
+    windows = windows_of(part, len(kept))
 
     def work(top: int, bottom: int) -> None:
         # All parts' finishes of a strip while it is in the processor's cache.
@@ -104,8 +93,7 @@ def albedo(layout: Layout, geometry: Geometry, *, finished: bool, swatches: Swat
 
     # Small strips for a small image, so that both threads have work.
     by_rows(height, work, min(ROWS, max(height // (2 * FEW), _AT_ONCE // width, 1)))
-    if finished:
-        draw_place(layout, part, out)
+    draw_place(layout, part, out)
     return out
 
 

@@ -34,6 +34,10 @@ class Geometry:
         """H×W part indices."""
         return self.surface // FACES
 
+    def flat(self) -> Field:
+        """Return H×W×3: the parts' linear colours, without finishes; edges are not antialiased."""
+        return np.stack([self.layout.colours[part.slot] for part in self.layout.parts]).astype(np.float32)[self.part]
+
     @property
     def point(self) -> Triple:
         """World places, three times H×W, computed at each call."""

@@ -25,8 +25,8 @@ from pipeline.core.types import Rgb
 from pipeline.geometry.ray import Field
 from pipeline.light.first_light import first_light
 from pipeline.light.relight import picture, tone_mapped
-from pipeline.materials.albedo import draw
 from pipeline.scene.layout import Layout
+from pipeline.scene.trace import trace
 from scripts.renderer.figures import best_gain, exposure, light_error, light_table, misses, palette_table
 from scripts.renderer.specs import HELD_OUT, Task
 from scripts.renderer.truth import Scene, make_truths, scenes, within
@@ -101,12 +101,20 @@ def painted(generator: Generator, given: Conditions, task: Task) -> Field:
     return painted_by(generator, PaintRequest("", "", given, task.spec.seed, lambda _: None))
 
 
+def sketch(layout: Layout, width: int, height: int) -> Rgb:
+    """Return H×W×3 sRGB in [0, 1]: a layout's flat colours with smooth edges."""
+    geometry = trace(layout, width, height)
+    linear = geometry.flat()
+    geometry.coverage.smooth(linear)
+    return linear_to_srgb(linear)
+
+
 def palette_row(scene: Scene, generator: Generator | None) -> dict[str, Any]:
     """Return each asked colour's miss in the sketch, in Backdrop's backgrounds, and in the truth at its own size."""
     size = within(PICTURE, scene.task)
     gain = exposure(scene.truth, scene.flat, scene.lit)
     pictures = {
-        "sketch": draw(scene.layout, *size),
+        "sketch": sketch(scene.layout, *size),
         "first": background(scene.task, scene.layout, None),
         "truth": linear_to_srgb(tone_mapped(scene.truth * np.float32(gain))),
     }

@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 
 from pipeline.colour.spaces import LUMINANCE
-from pipeline.light.exposure import Exposure, exposed
+from pipeline.light.exposure import Exposure
 from pipeline.light.first_light import first_light
 from tests.pipeline.light.test_reflection import scene
 
@@ -39,5 +39,5 @@ def test_a_neon_tube_keeps_its_full_colour() -> None:
     assert neon.uneven == 1
     assert plain.uneven < 1
     np.testing.assert_array_equal(
-        exposed(replace(layout, kind="neon"), first), first.light * np.take(neon.gains, first.geometry.part, axis=0)
+        neon.on(first.light, first.geometry.part), first.light * np.take(neon.gains, first.geometry.part, axis=0)
     )

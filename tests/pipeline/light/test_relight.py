@@ -11,10 +11,9 @@ from pipeline.colour.spaces import delta_e00, linear_to_srgb, srgb_to_lab, srgb_
 from pipeline.core.spec import SceneKind
 from pipeline.geometry.solids import Ball
 from pipeline.geometry.walls import Wall
-from pipeline.light.exposure import exposed
+from pipeline.light.exposure import Exposure
 from pipeline.light.first_light import first_light
 from pipeline.light.relight import SHOULDER, Shaded, developed, picture, tone_mapped
-from pipeline.materials.albedo import albedo
 from pipeline.scene.composition import compose
 from pipeline.scene.layout import Lens, Part
 from pipeline.scene.trace import trace
@@ -34,9 +33,9 @@ def test_the_tone_curve_leaves_asked_colours_alone_and_never_exceeds_white() -> 
 def test_the_lit_part_of_every_colour_shows_that_colour(kind: SceneKind) -> None:
     layout = compose(spec(kind, palette=SIX[:3], seed=3), 128, 128, 0.6)
     first = first_light(layout, 128, 128)
-    light = exposed(layout, first)
+    light = Exposure.of(layout, first).on(first.light, first.geometry.part)
     geometry = first.geometry
-    shown = linear_to_srgb(tone_mapped(albedo(layout, geometry, finished=False) * light))
+    shown = linear_to_srgb(tone_mapped(geometry.flat() * light))
     slots = np.array([part.slot for part in layout.parts])[geometry.part]
     for slot, colour in enumerate(SIX[:3]):
         lab = srgb_to_lab(shown[slots == slot])
@@ -51,10 +50,10 @@ def test_edges_are_covered_in_proportion() -> None:
         layout = compose(spec("podium", palette=SIX[:3], seed=seed), 120, 120, 0.6)
         geometry = trace(layout, 120, 120)
         fine = trace(layout, 960, 960)
-        flat = albedo(layout, fine, finished=False).reshape(120, 8, 120, 8, 3).mean((1, 3))
-        smooth = albedo(layout, geometry, finished=False)
+        flat = fine.flat().reshape(120, 8, 120, 8, 3).mean((1, 3))
+        smooth = geometry.flat()
         geometry.coverage.smooth(smooth)
-        stairs = albedo(layout, geometry, finished=False)
+        stairs = geometry.flat()
         left.append(np.abs(smooth - flat).mean() / np.abs(stairs - flat).mean())
     # Things thinner than a pixel, such as the covers of books here, leave more.
     assert np.median(left) < 0.2

@@ -9,12 +9,11 @@ import pytest
 
 from pipeline.colour.harmony import complete, to_oklab, tone
 from pipeline.colour.notation import hex_to_rgb
-from pipeline.colour.spaces import srgb_to_linear
+from pipeline.colour.spaces import linear_to_srgb, srgb_to_linear
 from pipeline.core.order import Dressing, PropsWord, Shadow
 from pipeline.core.spec import SceneKind
 from pipeline.geometry.heightfields import Curtain
 from pipeline.geometry.solids import Block
-from pipeline.materials.albedo import draw
 from pipeline.materials.pyramid import TILE
 from pipeline.materials.tiles import BOARDS
 from pipeline.placement.fit import fit
@@ -145,7 +144,10 @@ def test_a_product_that_the_frame_crops_below_stands_on_no_stand() -> None:
 
 def test_the_drawing_has_the_asked_colours_with_smooth_edges() -> None:
     size = (240, 180)
-    picture = draw(compose(spec("podium", palette=SIX[:4], place=preset(size)), *size, 0.6), *size)
+    geometry = trace(compose(spec("podium", palette=SIX[:4], place=preset(size)), *size, 0.6), *size)
+    linear = geometry.flat()
+    geometry.coverage.smooth(linear)
+    picture = linear_to_srgb(linear)
     assert picture.shape == (size[1], size[0], 3)
     assert picture.dtype == np.float32
     flat = np.stack([hex_to_rgb(colour) for colour in SIX[:4]])
