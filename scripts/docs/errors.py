@@ -11,7 +11,7 @@ from scripts.docs.api import examples_of, operations
 from scripts.docs.codes import Code, failures, field_errors, problems
 from scripts.docs.markdown import page, table, text
 from service.batch.state import HOPELESS
-from service.catalogue.warning_words import WORDS
+from service.catalogue.effects import WORDS
 from service.marks import c2pa
 
 _LEAD = """\

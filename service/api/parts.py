@@ -14,7 +14,7 @@ from service.catalogue.catalogue import load_catalogue
 from service.cutouts import listing, masks, mending
 from service.database import encryption, engine, quarantine
 from service.health.installation import open_installation
-from service.jobs import dispatcher, intake, notifier, queue, states, submit, transitions
+from service.jobs import intake, notifier, queue, states, submit, transitions
 from service.jobs import listing as job_lists
 from service.marks import stored, verify
 from service.media import deletion, fetcher, photos
@@ -24,7 +24,7 @@ from service.orders import submit as order_submit
 from service.settings import Settings
 from service.storage import buckets, mask_registry, registry
 from service.telemetry.metrics import JobMetrics
-from service.webhooks import endpoints, log
+from service.webhooks import endpoints
 
 
 class Parts(State):
@@ -45,7 +45,7 @@ class Parts(State):
         self.orders_submit = order_submit.OrderSubmit(self.submit, many, settings.largest_order)
         self._photos(settings)
         self.webhooks = endpoints.Webhooks(self.engine, self.cipher, allow_private=settings.webhook_allow_private)
-        self.deliveries = log.DeliveryLog(self.engine)
+        self.deliveries = endpoints.DeliveryLog(self.engine)
         self.erasure = Erasure(self.engine, settings, self.jobs)
 
     def _limit(self, settings: Settings) -> None:
@@ -129,7 +129,7 @@ class Parts(State):
             jobs=self.jobs,
             brands=self.brands,
             sources=self.sources,
-            dispatcher=dispatcher.Dispatcher(self.jobs, self.queue),
+            dispatcher=queue.Dispatcher(self.jobs, self.queue),
             max_photo_bytes=settings.max_photo_bytes,
             previews=settings.previews,
             metrics=metrics,

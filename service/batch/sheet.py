@@ -20,7 +20,7 @@ from pipeline.core.spec import Limits
 from pipeline.photo.decode import decode
 from service.batch.pairs import Pair
 from service.batch.state import FOLDER, Failed, Made, write_whole
-from service.catalogue.warning_words import WORDS
+from service.catalogue.effects import WORDS
 
 #: Longest side of a thumbnail in pixels. It is sharp at the size of a cell on a high-density screen.
 _SIDE = 640

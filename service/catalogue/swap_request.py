@@ -2,8 +2,9 @@
 lengths, colours, unknown presets and presets that forbid the scene.
 """
 
+import difflib
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import Annotated, Any, ClassVar, Self, cast
 
@@ -20,12 +21,19 @@ from pydantic import (
 from pydantic import ValidationError as PydanticValidationError
 from pydantic_core import InitErrorDetails, PydanticCustomError
 
+from pipeline.background.faults import ground_faults, shadow_faults
 from pipeline.colour.notation import parse_colour
-from pipeline.core.order import SwapOrder, photo_place
-from pipeline.scene.surfaces import tidied
+from pipeline.core.order import OptionFault, SwapOrder, photo_place
+from pipeline.delivery.acceptance import acceptance_faults
+from pipeline.delivery.output import output_faults
+from pipeline.lettering.layers import layer_faults, placeholders
+from pipeline.placement.frame import frame_faults
+from pipeline.scene.surfaces import dressing_faults, tidied
 from service.catalogue.catalogue import Catalogue
+from service.catalogue.effects import unused
 from service.catalogue.near_miss import near_miss
-from service.catalogue.option_faults import option_faults
+from service.catalogue.specs import planned_spec
+from service.catalogue.templates import TEMPLATE
 
 #: The fields of an order by the body's names.
 _FIELDS = {
@@ -245,3 +253,23 @@ def checked(catalogue: Catalogue, order: SwapOrder) -> SwapOrder:
     if wrong:
         raise OrderRefused(wrong)
     return catalogue.lettered(replace(order, dressing=tidied(order.dressing)))
+
+
+def option_faults(catalogue: Catalogue, order: SwapOrder) -> Iterator[OptionFault]:
+    """Yield the faults of the order's options. Its scene and preset must be valid."""
+    preset, scene = catalogue.presets[order.preset], catalogue.scene(order.scene)
+    yield from output_faults(preset, order.output)
+    yield from dressing_faults(scene, preset, order.colors, order.dressing)
+    yield from unused(order, planned_spec(catalogue, order), refused=True)
+    for faults in (ground_faults, shadow_faults, frame_faults):
+        yield from faults(preset, order)
+    scenery = order.ground.composed and preset.background == "scene" and scene.kind != "white"
+    yield from acceptance_faults(order.acceptance.accept, scenery=scenery)
+    layers = catalogue.lettered(order).lettering.layers
+    if layers.startswith(TEMPLATE):
+        near = ", ".join(difflib.get_close_matches(layers, catalogue.templates, 3, cutoff=0)) or "none"
+        message = f"There is no template {layers.removeprefix(TEMPLATE)!r}. The nearest of the catalogue: {near}"
+        yield OptionFault("layers", "template_unknown", message, layers)
+    elif layers:
+        colours = order.colors or scene.palette
+        yield from layer_faults(layers, preset, colours, catalogue.fonts, placeholders(order))

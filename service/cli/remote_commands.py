@@ -12,7 +12,7 @@ import click
 
 from pipeline.core.order import SEED_LIMIT
 from service.batch.state import file_name
-from service.catalogue.warning_words import in_words
+from service.catalogue.effects import in_words
 from service.cli.options import record_options
 from service.cli.remote import at_server, format_of
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from pipeline.core.order import SwapOrder
-from service.catalogue.warning_words import in_words
+from service.catalogue.effects import in_words
 from service.cli.options import order_options, settings_from
 from service.cli.remote import format_of, option_of, remote, remote_options
 from service.settings import load_remote

@@ -8,7 +8,8 @@ queue of swaps. The API sends messages by name and imports no actor; `service.wo
 import contextlib
 import logging
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import dramatiq
@@ -19,6 +20,7 @@ from redis.exceptions import RedisError
 from ulid import ULID
 
 from service.jobs.records import Kind
+from service.jobs.transitions import Jobs
 
 logger = logging.getLogger(__name__)
 
@@ -165,3 +167,31 @@ def queue_errors() -> Iterator[None]:
         yield
     except RedisError as error:
         raise QueueUnavailable(str(error)) from error
+
+
+@dataclass(frozen=True)
+class Dispatcher:
+    """Sends jobs to the workers. Thread-safe; one instance serves the whole process."""
+
+    jobs: Jobs
+    queue: JobQueue
+
+    def send(self, job_ids: Sequence[str], kind: Kind) -> list[str]:
+        """Enqueue these jobs of a kind, in order, and return the ids of the enqueued jobs.
+
+        If the queue server is unavailable, mark the others as unsent. Raises SQLAlchemyError; the sweep then sends
+        unmarked jobs once it misses their messages.
+        """
+        sent: list[str] = []
+        for job_id in job_ids:
+            try:
+                self.queue.enqueue(job_id, kind)
+            except QueueUnavailable as error:
+                left = len(job_ids) - len(sent)
+                logger.warning("queue unavailable, %d jobs from %s on wait for the sweep: %s", left, job_id, error)
+                break
+            sent.append(job_id)
+        # Without another try, which could take seconds each time.
+        for job_id in job_ids[len(sent) :]:
+            self.jobs.mark_unsent(job_id)
+        return sent

@@ -18,13 +18,12 @@ from service.accounts.ledger import InsufficientCredits
 from service.accounts.rate_limit import Quota, RateLimited
 from service.catalogue.catalogue import Catalogue
 from service.catalogue.near_miss import near_miss
-from service.catalogue.option_faults import option_faults
 from service.catalogue.specs import extra_sources, order_of, seed_of, stored_extra_sources
-from service.catalogue.swap_request import BackgroundSwapWithSpecRequest
+from service.catalogue.swap_request import BackgroundSwapWithSpecRequest, option_faults
 from service.database.engine import DATABASE_AWAY
-from service.jobs.dispatcher import Dispatcher
 from service.jobs.intake import Accepted, JobIntake, NewJob, QueueFull, TooManyUnfinishedJobs
 from service.jobs.plan import FAILURES, Plan, Resolved, plan
+from service.jobs.queue import Dispatcher
 from service.jobs.records import Asked, Kind, Operation, Render
 from service.jobs.transitions import Jobs
 from service.storage.objects import Bucket, ObjectNotFound

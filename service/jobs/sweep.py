@@ -8,9 +8,8 @@ from dataclasses import dataclass
 import sqlalchemy as sa
 
 from service.database.engine import create_engine
-from service.jobs.dispatcher import Dispatcher
 from service.jobs.intake import JobIntake
-from service.jobs.queue import JobQueue, QueueUnavailable
+from service.jobs.queue import Dispatcher, JobQueue, QueueUnavailable
 from service.jobs.transitions import Jobs
 from service.settings import Settings
 from service.telemetry.metrics import JobMetrics

@@ -28,6 +28,7 @@ from service.database.clock import ago, db_now
 from service.database.engine import reader
 from service.database.tables import UNFINISHED, cutouts, jobs, renders, stored_objects
 from service.jobs import turns
+from service.jobs.listing import JOBS, RENDERS, job_of, render_of
 from service.jobs.records import (
     Claim,
     Failure,
@@ -43,7 +44,6 @@ from service.jobs.records import (
     kind_of,
     may_be_id,
 )
-from service.jobs.rows import JOBS, RENDERS, job_of, render_of
 from service.storage.registry import needs
 from service.telemetry.correlation import current
 from service.telemetry.metrics import JobMetrics

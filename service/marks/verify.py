@@ -15,7 +15,7 @@ from pipeline.core.spec import Limits
 from service.marks.c2pa import C2PA_SETTINGS
 from service.marks.chain import ORGANISATION
 from service.settings import Settings
-from service.supervisor.limited import TooMuchWork, apart
+from service.supervisor.processes import TooMuchWork, apart
 
 logger = logging.getLogger(__name__)
 

@@ -1,17 +1,20 @@
 """The roster of workers in the database: which of them live, by their heartbeats, and which must drain.
 
 The queue server has a registry, too (`service.jobs.worker_registry`). Drain requests are in the database, because they
-must survive a lost queue server.
+must survive a lost queue server. The sweep sends the messages that a draining worker fetched but did not start again,
+or other workers take them within a minute.
 """
 
-from dataclasses import dataclass
+import logging
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
+import dramatiq
 import sqlalchemy as sa
 
 from service.database.clock import db_now
-from service.database.engine import reader
+from service.database.engine import DATABASE_AWAY, reader
 from service.database.tables import jobs, workers
 from service.jobs.records import JobStatus
 
@@ -19,6 +22,7 @@ from service.jobs.records import JobStatus
 ALIVE = 30.0
 #: Seconds after its last heartbeat for which the roster keeps a worker.
 _FORGOTTEN = 86_400.0
+logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -98,3 +102,41 @@ class WorkerRoster:
             change = change.where(sa.or_(workers.c.name == which, workers.c.label == which))
         with self._engine.begin() as connection:
             return sorted(connection.execute(change.returning(workers.c.label)).scalars())
+
+
+@dataclass
+class Drain:
+    """A worker's entry in the roster, and whether the worker takes jobs. For one thread."""
+
+    roster: WorkerRoster
+    worker: dramatiq.Worker
+    name: str
+    label: str
+    about: dict[str, Any]
+    draining: bool = field(default=False, init=False)
+
+    def beat(self) -> None:
+        """Send a heartbeat, and drain or resume as the answer requires. Ignores a database that is away."""
+        try:
+            asked = self.roster.beat(self.name, self.label, self.about, draining=self.draining)
+            if asked == self.draining:
+                return
+            self._pause(asked)
+            self.roster.beat(self.name, self.label, self.about, draining=asked)
+        except DATABASE_AWAY as error:
+            logger.warning("the worker's heartbeat was not written: %s", error)
+
+    def _pause(self, asked: bool) -> None:
+        # Not dramatiq's own `pause`, which waits until every thread has ended its job.
+        threads: list[Any] = [*self.worker.consumers.values(), *self.worker.workers]  # typed as plain threads
+        for thread in threads:
+            thread.pause() if asked else thread.resume()
+        self.draining = asked
+        logger.info("draining: the worker takes no more jobs" if asked else "the worker takes jobs again")
+
+    def leave(self) -> None:
+        """Remove the worker from the roster, unless the database is away."""
+        try:
+            self.roster.leave(self.name)
+        except DATABASE_AWAY as error:
+            logger.warning("the worker was not removed from the roster: %s", error)

@@ -12,8 +12,8 @@ from service.database.engine import reader
 from service.database.paging import EVERYTHING, Filters, Page, read_page
 from service.database.tables import jobs, orders
 from service.jobs.intake import SENT_AT_ONCE, JobIntake, QueueFull, QueueShareTaken, TooManyUnfinishedJobs
+from service.jobs.listing import JOBS, job_of
 from service.jobs.records import Asked, may_be_id
-from service.jobs.rows import JOBS, job_of
 from service.jobs.transitions import Jobs
 from service.orders.records import AcceptedOrder, NewOrder, NoRoom, Order, OrderFinished, Picture
 from service.webhooks.order_end import STATUS, tallies

@@ -12,9 +12,8 @@ from pydantic_core import PydanticCustomError
 from pipeline.core.order import SEED_LIMIT, SwapOrder
 from service.accounts.brands import Profile, SeedPolicy
 from service.catalogue.catalogue import Catalogue
-from service.catalogue.option_faults import option_faults
 from service.catalogue.order_options import OrderOptions
-from service.catalogue.swap_request import Colour
+from service.catalogue.swap_request import Colour, option_faults
 from service.operations.erasure import KEPT
 from service.schemas.fields import NextCursor, Time
 from service.webhooks.outbox import DeliveryState

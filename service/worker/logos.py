@@ -14,7 +14,7 @@ from pipeline.lettering.fonts import Fonts
 from pipeline.lettering.layers import logos_of
 from pipeline.photo.decode import decode
 from pipeline.photo.vector import check_svg, is_svg
-from service.supervisor.limited import HostBusy, TooMuchWork, apart
+from service.supervisor.processes import HostBusy, TooMuchWork, apart
 
 #: Limits on a logo that is a picture.
 LIMITS = Limits(max_bytes=5 * 1024 * 1024, max_pixels=16_000_000, min_side=1)

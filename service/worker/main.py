@@ -35,7 +35,7 @@ from service.jobs.transitions import Jobs
 from service.jobs.worker_registry import HEARTBEAT_TTL, UNMARKED_TTL, WorkerHeartbeat, WorkerRegistry
 from service.marks.c2pa import CredentialsInvalid, Marking, open_marking
 from service.marks.stored import stored_chain
-from service.operations.roster import WorkerRoster
+from service.operations.roster import Drain, WorkerRoster
 from service.settings import Settings, load_settings
 from service.storage.buckets import open_buckets
 from service.storage.cache import client_caches
@@ -46,7 +46,6 @@ from service.telemetry.logs import configure_logs, explained
 from service.telemetry.metrics import DeviceCollector, JobMetrics, RunMetrics, process_registry
 from service.telemetry.tracing import tracing
 from service.worker.attempt import Isolation, LeaseRenewal, Watchdog
-from service.worker.drain import Drain
 from service.worker.networks import open_for_jobs
 from service.worker.observation import RunObserver
 from service.worker.run import JobRunner

@@ -19,9 +19,8 @@ from service.catalogue.specs import stored_spec
 from service.database.engine import create_engine
 from service.diagnostics.audit import Bounds, Finding, audit
 from service.diagnostics.object_audit import audit_objects
-from service.jobs.dispatcher import Dispatcher
 from service.jobs.intake import Accepted, JobIntake, NewJob
-from service.jobs.queue import JobQueue
+from service.jobs.queue import Dispatcher, JobQueue
 from service.jobs.records import Job, Kind, Render
 from service.jobs.transitions import Jobs
 from service.jobs.worker_registry import WorkerRegistry

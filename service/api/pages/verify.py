@@ -10,7 +10,7 @@ from service.marks.verify import MarksFound
 from service.schemas import answers
 from service.schemas.problems import AnyRequest, problem, wrong
 from service.settings import Settings
-from service.supervisor.limited import HostBusy
+from service.supervisor.processes import HostBusy
 
 
 @post(

@@ -37,8 +37,7 @@ from pipeline.report import (
     RuleCheck,
     Status,
 )
-from service.catalogue.effects import WARNED
-from service.catalogue.warning_words import WORDS
+from service.catalogue.effects import WARNED, WORDS
 
 GUIDE = Path(__file__).parents[3] / "docs/guides/callers/acceptance.md"
 #: Warnings about the order itself, which it had before the charge.

@@ -21,7 +21,7 @@ from scripts.docs.client import client_page
 from scripts.docs.commands import commands_page
 from scripts.docs.errors import all_failures, errors_page
 from scripts.docs.settings import settings_page
-from service.catalogue.warning_words import WORDS
+from service.catalogue.effects import WORDS
 from service.cli.main import main
 from service.jobs.plan import FAILURES
 from service.schemas.openapi import load_examples

@@ -18,10 +18,9 @@ from service.batch.pairs import find_photos, pair_up
 from service.batch.spec_file import read_spec
 from service.batch.state import State
 from service.catalogue.catalogue import load_catalogue
-from service.catalogue.effects import NEEDS, WARNED, in_effect
+from service.catalogue.effects import NEEDS, WARNED, WORDS, in_effect, in_words
 from service.catalogue.specs import planned_spec, resolve_spec, stored_spec
 from service.catalogue.templates import bundled_fonts
-from service.catalogue.warning_words import WORDS, in_words
 from service.settings import Settings
 from tests.support.caller import SWAP, Caller
 from tests.support.command_line import run

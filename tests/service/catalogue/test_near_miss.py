@@ -3,8 +3,8 @@
 import pytest
 
 from service.catalogue.catalogue import load_catalogue
+from service.catalogue.effects import WORDS, in_words
 from service.catalogue.near_miss import near_miss
-from service.catalogue.warning_words import WORDS, in_words
 
 SCENES, MOODS = load_catalogue().scenes, load_catalogue().moods
 

@@ -10,9 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from service.database.tables import metadata
-from service.jobs.dispatcher import Dispatcher
 from service.jobs.intake import JobIntake, QueueFull
-from service.jobs.queue import JobQueue
+from service.jobs.queue import Dispatcher, JobQueue
 from service.jobs.records import Claim, Kind, Operation
 from service.jobs.sweep import Sweeper
 from service.jobs.transitions import Jobs

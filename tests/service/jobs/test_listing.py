@@ -11,9 +11,8 @@ from sqlalchemy.dialects import postgresql
 from ulid import ULID
 
 from service.database.paging import Filters
-from service.jobs.listing import Listings
+from service.jobs.listing import JOBS, RENDERS, Listings
 from service.jobs.records import JobStatus
-from service.jobs.rows import JOBS, RENDERS
 from tests.support.caller import Caller, located
 from tests.support.databases import ON_SQLITE
 from tests.support.shop import Shop, render

@@ -7,8 +7,7 @@ import dramatiq
 import pytest
 from ulid import ULID
 
-from service.jobs.dispatcher import Dispatcher
-from service.jobs.queue import QUEUES, WAIT, JobQueue, QueueUnavailable, build_broker, worker_client
+from service.jobs.queue import QUEUES, WAIT, Dispatcher, JobQueue, QueueUnavailable, build_broker, worker_client
 from service.jobs.records import Kind
 from service.jobs.worker_registry import WorkerHeartbeat, WorkerRegistry
 from tests.support.databases import ON_SQLITE

@@ -10,9 +10,8 @@ from typing import Any
 import pytest
 
 from service.settings import Settings
-from service.supervisor import limited
-from service.supervisor.limited import HostBusy, TooMuchWork, apart
-from service.supervisor.processes import StopRequest, supervise
+from service.supervisor import processes
+from service.supervisor.processes import HostBusy, StopRequest, TooMuchWork, apart, supervise
 from service.supervisor.up import CannotStart, _open_home, _wait_until_ready
 from tests.support.polling import until
 from tests.support.storm.servers import free_port
@@ -131,7 +130,7 @@ def test_work_that_takes_too_much_is_refused_whatever_the_host_does(work: bytes)
 def test_work_that_the_host_stops_may_be_tried_again(monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(HostBusy):
         apart("builtins:exec", b"import os; os.kill(os.getpid(), 9)", **ROOM)
-    monkeypatch.setattr(limited, "_WAIT", 0.1)
+    monkeypatch.setattr(processes, "_WAIT", 0.1)
     with pytest.raises(HostBusy, match=r"over 0\.1 s"):
         apart("builtins:exec", b"import time; time.sleep(60)", **ROOM)
 

@@ -14,10 +14,9 @@ import sqlalchemy as sa
 from service.database.tables import jobs
 from service.jobs.queue import QUEUES, JobQueue, build_broker, worker_client
 from service.jobs.records import Claim, Kind
-from service.operations.roster import WorkerRoster
+from service.operations.roster import Drain, WorkerRoster
 from service.settings import Settings
 from service.worker.attempt import Isolation, LeaseRenewal, Stopping, Watchdog
-from service.worker.drain import Drain
 from tests.support.databases import migrated_engine
 from tests.support.polling import until
 from tests.support.shop import Shop

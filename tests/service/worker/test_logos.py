@@ -5,7 +5,7 @@ import pytest
 
 from pipeline.core.errors import LayerUnusable, PipelineError, Rejected
 from pipeline.lettering.fonts import Fonts
-from service.supervisor import limited
+from service.supervisor import processes
 from service.worker import logos
 from service.worker.logos import artwork_for, open_logo
 from tests.pipeline.photo.test_vector import ATTACKS, LOGO, svg
@@ -44,7 +44,7 @@ def test_a_logo_that_takes_too_much_processor_time_is_refused(monkeypatch: pytes
 
 
 def test_a_host_that_is_too_busy_for_a_logo_is_tried_again(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(limited, "_WAIT", 0.01)
+    monkeypatch.setattr(processes, "_WAIT", 0.01)
 
     with pytest.raises(PipelineError, match="Submit the job again") as caught:
         open_logo(TALL)

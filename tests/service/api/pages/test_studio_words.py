@@ -10,8 +10,7 @@ import pytest
 import service.marks.c2pa  # its failures count too
 from pipeline.core.errors import PipelineError
 from pipeline.delivery import acceptance
-from service.catalogue.effects import WARNED
-from service.catalogue.warning_words import WORDS
+from service.catalogue.effects import WARNED, WORDS
 from tests.support.plain_words import BANNED, MOST_WORDS
 
 FOLDER = Path(str(files("service") / "studio"))

@@ -15,7 +15,7 @@ from service.api import admission
 from service.api.admission import Bodies
 from service.api.app import create_app
 from service.settings import Settings
-from service.supervisor.limited import HostBusy
+from service.supervisor.processes import HostBusy
 from tests.service.marks.test_verify import signed
 from tests.support.databases import migrated_engine
 
