@@ -15,7 +15,7 @@ from click.testing import CliRunner
 from scripts.docs.__main__ import main as built
 from scripts.docs.assemble import DOCS, PageBroken, assemble
 from scripts.docs.site import BuildFailed, build, check_navigation
-from service.cli import docs as command
+from service.cli import checkout as command
 from service.cli.main import main
 
 #: What a build may take. CPU time, since other tests run at the same time.

@@ -248,7 +248,7 @@ def test_the_doctor_retries_until_the_worker_has_loaded(
         for one in beats:
             one.beat()
 
-    monkeypatch.setattr("service.cli.main.time", SimpleNamespace(monotonic=time.monotonic, sleep=sleep))
+    monkeypatch.setattr("service.cli.installation.time", SimpleNamespace(monotonic=time.monotonic, sleep=sleep))
     done = run("doctor", "--no-networks", "--wait", "30", *migrated_home(tmp_path))
     assert done.exit_code == 0
     assert done.output.count("No worker is running") == 1
