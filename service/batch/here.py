@@ -6,13 +6,11 @@ import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
-from functools import partial
 from pathlib import Path
 from typing import Self
 
 from models.device import usable_cores
 from models.lane import DeviceLane
-from pipeline.accepted import accepted_swap
 from pipeline.core.errors import NotAccepted, PipelineError
 from pipeline.core.networks import Networks
 from pipeline.core.order import SwapOrder
@@ -23,7 +21,7 @@ from service.catalogue.catalogue import Catalogue, load_catalogue
 from service.catalogue.swap_request import OrderRefused, checked
 from service.settings import Settings
 from service.storage.cache import folder_cache
-from service.worker.local import build_spec, files_of, local_swap, open_local_marking, warnings_of
+from service.worker.local import build_spec, files_of, local_pictures, warnings_of
 
 
 def at_once() -> int:
@@ -51,9 +49,9 @@ class LocalMaker:
     """Make pictures in threads of this process. Lives as long as the batch."""
 
     def __init__(self, settings: Settings, networks: Networks, state: State, out: Path, *, concurrency: int) -> None:
-        self._settings, self._state, self._out = settings, state, out
+        self._state, self._out = state, out
         self._catalogue = load_catalogue(settings.catalogue)
-        self._marking = open_local_marking(settings)
+        self._pictures = local_pictures(settings, self._catalogue)
         # On a CPU, several threads call the cut-out networks at once, as in a worker.
         on_device = networks.versions.get("segmenter_device", "cpu").split()[0] != "cpu"
         self._lane = DeviceLane(segmenting=on_device)
@@ -83,10 +81,11 @@ class LocalMaker:
         try:
             order = self._catalogue.lettered(pair.order)
             spec = build_spec(self._catalogue, order if seed is None else replace(order, seed=seed))
-            swap = local_swap(data, spec, files_of(order), self._settings, self._catalogue, self._marking)
-            made = accepted_swap(
-                partial(swap, networks=self._networks),
+            made = self._pictures.make(
+                data,
                 spec,
+                self._networks,
+                files_of(order),
                 progress=lambda *_: self._check(),
                 cache=folder_cache(self._out / FOLDER / "kept"),
             )

@@ -1,5 +1,6 @@
 """`backdrop cutout`: writes the product mask of a photo, on this machine or at a server."""
 
+import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,6 +13,7 @@ from service.settings import load_remote
 
 if TYPE_CHECKING:
     from backdrop_client import Box
+    from service.jobs.records import KeptFacts
 
 
 @click.command()
@@ -78,11 +80,26 @@ def cutout(
         raise click.UsageError(
             "--mask and product numbers need a server, which keeps the mask. Give its address with --url."
         )
-    from service.worker.local import cut_out_file
-
-    facts = cut_out_file(photo, output, preview, settings=settings_from(), subject=place)
+    facts = _cut_out_here(photo, output, preview, place)
     warnings = [(one["code"], one["boxes"]) for one in facts["warnings"]]
     _tell(facts["confidence"], warnings, [(one["id"], one["box"], one["share"]) for one in facts["subjects"]])
+
+
+def _cut_out_here(photo: Path, output: Path, preview: Path | None, subject: PhotoPlace | None) -> "KeptFacts":
+    """Write a photo's mask and preview, and return the facts. Raises PipelineError, and writes nothing then."""
+    from pipeline.swap import cut_out
+    from service.cutouts.pixels import of_network
+    from service.worker.networks import open_networks
+
+    settings = settings_from()
+    networks = open_networks(settings)
+    cut = cut_out(photo.read_bytes(), networks, limits=settings.limits, clock=time.perf_counter, subject=subject)
+    pictures, _ = of_network(cut.photo, cut.found if cut.chosen is None else cut.chosen[1])
+    for path, picture in ((output, pictures.mask), (preview, pictures.preview)):
+        if path is not None:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_bytes(picture)
+    return pictures.facts
 
 
 def _meant(given: tuple[str, ...]) -> tuple[tuple[int, ...], PhotoPlace | None]:

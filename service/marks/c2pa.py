@@ -18,7 +18,7 @@ from PIL import Image
 
 from pipeline.core.errors import PipelineError
 from pipeline.core.provenance import DIGITAL_SOURCE_TYPES, Credentials, is_synthetic
-from service.marks.chain import Chain
+from service.marks.chain import Chain, kept_chain
 from service.settings import Settings
 
 #: Bytes that a manifest may need beyond that of the trial file, because formats pad differently.
@@ -59,16 +59,17 @@ class Marking:
     #: Decides the place of the visible watermark's letters.
     secret: bytes = field(default=b"", repr=False)
 
-    def of(self, job_id: str) -> dict[str, Any]:
-        """Return the arguments of `pipeline.swap.swap` for the picture of a job."""
-        from pipeline.delivery.watermark import Payload  # SciPy, which an API does not need
+    def of(self, job_id: str | None) -> dict[str, Any]:
+        """Return the arguments of `pipeline.swap.swap` for the picture of a job, or of a command (None)."""
+        from pipeline.delivery.watermark import NO_JOB, Payload  # SciPy, which an API does not need
 
-        payload = None if self.installation is None else Payload(self.installation, job_id[-6:])
+        ends = NO_JOB if job_id is None else job_id[-6:]
+        payload = None if self.installation is None else Payload(self.installation, ends)
         return {"xmp": self.xmp, "credentials": self.credentials, "payload": payload, "secret": self.secret}
 
 
-def open_marking(settings: Settings, own: Callable[[Settings], Chain]) -> Marking:
-    """Return the marks that the settings ask for. `own` returns the installation's certificates.
+def open_marking(settings: Settings, own: Callable[[Settings], Chain] = kept_chain) -> Marking:
+    """Return the marks that the settings ask for. `own` returns the certificates, by default those of commands.
 
     Raises CredentialsInvalid if a mark can't be written, so that no picture is made without it.
     """

@@ -42,6 +42,8 @@ class Attempt:
     time_limit: float
     #: Times the attempt's stages, for the claim.
     stages: StageTimer
+    #: Runs a write of the attempt's result, again while the database is away.
+    write: Callable[[Callable[[], None]], None] = field(default=lambda move: move())
     started: float = field(default_factory=time.monotonic)
 
     def check(self) -> None:

@@ -1,37 +1,28 @@
 """One swap in this process, without server, queue and credits."""
 
 import json
-import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import replace
-from functools import partial
 from pathlib import Path
 
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
-from pipeline.accepted import accepted_swap
 from pipeline.core.errors import NotAccepted
-from pipeline.core.order import PhotoPlace, SwapOrder
+from pipeline.core.order import SwapOrder
 from pipeline.core.spec import Spec
 from pipeline.cutout.cache import Cache
-from pipeline.cutout.given import GivenMask
-from pipeline.delivery.watermark import NO_JOB
-from pipeline.photo.decode import decode
 from pipeline.report import to_json
-from pipeline.swap import SwapResult, cut_out, swap
+from pipeline.swap import SwapResult
 from service.catalogue.catalogue import Catalogue, load_catalogue
 from service.catalogue.cautions import Caution, cautions
 from service.catalogue.specs import extra_sources, records_of, settled, spec_of
 from service.catalogue.swap_request import OrderRefused, checked
-from service.cutouts.mask_file import MaskInvalid, checked_mask
-from service.cutouts.pixels import of_network
-from service.jobs.records import KeptFacts
-from service.marks.c2pa import CredentialsInvalid, Marking, open_marking
-from service.marks.chain import kept_chain
+from service.cutouts.mask_file import MaskInvalid
+from service.marks.c2pa import CredentialsInvalid, open_marking
 from service.settings import Settings
-from service.worker.logos import artwork_for
 from service.worker.networks import open_networks
+from service.worker.picture import Pictures
 
 
 class SpecInvalid(ValueError):
@@ -64,19 +55,12 @@ def warnings_of(catalogue: Catalogue, order: SwapOrder, spec: Spec, render: Swap
     return (*found, *(code for code in render.warnings if code not in found))
 
 
-def local_swap(
-    photo: bytes, spec: Spec, files: Mapping[str, bytes], settings: Settings, catalogue: Catalogue, marking: Marking
-) -> Callable[..., SwapResult]:
-    """Return `swap` for a photo on this machine. `accepted_swap` calls it, and the caller adds its networks."""
-    return partial(
-        swap,
-        photo,
-        limits=settings.limits,
-        clock=time.perf_counter,
-        **marking.of(NO_JOB),
-        artwork=artwork_for(spec.lettering.layers, catalogue.fonts, files),
-        files=files,
-    )
+def local_pictures(settings: Settings, catalogue: Catalogue) -> Pictures:
+    """Return what makes pictures without a server, with the certificates under `home`. Raises SpecInvalid."""
+    try:
+        return Pictures(settings.limits, open_marking(settings), catalogue.fonts)
+    except CredentialsInvalid as error:
+        raise SpecInvalid(str(error)) from error
 
 
 def swap_file(
@@ -93,7 +77,7 @@ def swap_file(
     """Read a photo, write the picture to `output` and its report to `output`.json.
 
     `kept`: the cut-outs of earlier swaps (`service.storage.cache.folder_cache`). `mask`: the product's mask, as
-    `cut_out_file` writes it. `on_caution` gets warnings about the input before the work begins. Raises OrderRefused,
+    `backdrop cutout` writes it. `on_caution` gets warnings about the input before the work begins. Raises OrderRefused,
     SpecInvalid and PipelineError, and writes nothing then. Raises NotAccepted if the picture misses its limits; then it
     writes the report, and a preview beside `output`.
     """
@@ -103,16 +87,22 @@ def swap_file(
         for caution in cautions(catalogue, order, spec):
             on_caution(caution)
     files = files_of(catalogue.lettered(order))
-    given = None if mask is None else _given_mask(photo, mask, settings)
+    pictures, data = local_pictures(settings, catalogue), photo.read_bytes()
+    try:
+        given = None if mask is None else pictures.mended(data, mask.read_bytes())
+    except MaskInvalid as error:
+        raise SpecInvalid(f"--mask: {error}.") from error
     columns = (TextColumn("{task.description:<12}"), BarColumn(), TimeElapsedColumn())
     with Progress(*columns, console=Console(stderr=True), disable=not show_progress) as bar:
         task = bar.add_task("networks", total=1.0)
-        make = local_swap(photo.read_bytes(), spec, files, settings, catalogue, open_local_marking(settings))
-        made = accepted_swap(
-            partial(make, networks=open_networks(settings), mask=given),
+        made = pictures.make(
+            data,
             spec,
+            open_networks(settings),
+            files,
             progress=lambda stage, fraction: bar.update(task, description=stage, completed=fraction),
             cache=kept,
+            mask=given,
         )
         bar.update(task, description="done", completed=1.0)
     render = made.result
@@ -124,37 +114,3 @@ def swap_file(
     if made.refusal is not None:
         raise NotAccepted(f"{made.refusal} {picture} shows it, and {output.name}.json reports on it.")
     return replace(render, warnings=warnings_of(catalogue, order, spec, render))
-
-
-def cut_out_file(
-    photo: Path, output: Path, preview: Path | None, *, settings: Settings, subject: PhotoPlace | None = None
-) -> KeptFacts:
-    """Read a photo, write its product's mask to `output` and its preview to `preview`, and return the facts.
-
-    Both files are PNGs (`service.cutouts.pixels`). `subject`: a place on the product. Raises PipelineError, and writes
-    nothing then.
-    """
-    networks = open_networks(settings)
-    cut = cut_out(photo.read_bytes(), networks, limits=settings.limits, clock=time.perf_counter, subject=subject)
-    pictures, _ = of_network(cut.photo, cut.found if cut.chosen is None else cut.chosen[1])
-    for path, picture in ((output, pictures.mask), (preview, pictures.preview)):
-        if path is not None:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_bytes(picture)
-    return pictures.facts
-
-
-def _given_mask(photo: Path, mask: Path, settings: Settings) -> GivenMask:
-    height, width = decode(photo.read_bytes(), settings.limits).rgb.shape[:2]
-    try:
-        return GivenMask(checked_mask(mask.read_bytes(), width, height), "mended")
-    except MaskInvalid as error:
-        raise SpecInvalid(f"--mask: {error}.") from error
-
-
-def open_local_marking(settings: Settings) -> Marking:
-    """Return the marks in pictures that no server makes, with the certificates under `home`. Raises SpecInvalid."""
-    try:
-        return open_marking(settings, kept_chain)
-    except CredentialsInvalid as error:
-        raise SpecInvalid(str(error)) from error

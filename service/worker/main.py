@@ -46,8 +46,11 @@ from service.telemetry.logs import configure_logs, explained
 from service.telemetry.metrics import DeviceCollector, JobMetrics, RunMetrics, process_registry
 from service.telemetry.tracing import tracing
 from service.worker.attempt import Isolation, LeaseRenewal, Watchdog
+from service.worker.making import Maker
 from service.worker.networks import open_for_jobs
 from service.worker.observation import RunObserver
+from service.worker.picture import Pictures
+from service.worker.results import Results
 from service.worker.run import JobRunner
 
 logger = logging.getLogger(__name__)
@@ -83,26 +86,25 @@ def boot(
         refused_seconds=settings.submit_window / settings.preview_rate if settings.preview_rate else 0.0,
     )
     sources, renders = open_buckets(settings)
-    registry = ObjectRegistry(engine)
+    registry, catalogue = ObjectRegistry(engine), load_catalogue(settings.catalogue)
+    maker = Maker(
+        sources=sources,
+        results=Results(renders, registry, MaskRegistry(engine), MendedMasks(engine, renders)),
+        catalogue=catalogue,
+        networks=networks,
+        pictures=Pictures(settings.limits, marking or Marking(), catalogue.every_font),
+        lane=lane,
+        cache_for=client_caches(settings, renders, registry, observer.metrics.looked_up),
+    )
     runner = JobRunner(
         jobs=jobs,
-        sources=sources,
-        renders=renders,
-        registry=registry,
-        mask_registry=MaskRegistry(engine),
-        masks=MendedMasks(engine, renders),
-        catalogue=load_catalogue(settings.catalogue),
-        networks=networks,
-        limits=settings.limits,
+        maker=maker,
         time_limit=settings.time_limit,
         leases=LeaseRenewal(jobs, interval=settings.lease / 4),
         stopping=stopping,
         watchdog=Watchdog(),
         isolation=Isolation(),
         breaker=breaker,
-        lane=lane,
-        marking=marking or Marking(),
-        cache_for=client_caches(settings, renders, registry, observer.metrics.looked_up),
         observer=observer,
         may_act=Quarantine(engine, settings).may_act,
         places=threading.Semaphore(max(1, in_flight - 1)),

@@ -1,55 +1,33 @@
-"""Runs one job: the only module that connects database, store and pipeline.
+"""Runs one job: claim under a lease -> fetch -> make -> store -> finish.
 
-claim under a lease -> fetch -> pipeline.swap -> put -> finish. At the end the job is always finished, refunded, or
+At the end the job is always finished, refunded, or
 ready for another claim.
 """
 
-import hashlib
 import logging
 import math
 import threading
 import time
-from collections.abc import Callable, Sequence
-from contextlib import ExitStack, suppress
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable
+from contextlib import ExitStack
+from dataclasses import dataclass, field
 from functools import partial
 from typing import TypeVar
 
-from ulid import ULID
-
 from models.device import DeviceLost
-from models.lane import DeviceLane
-from pipeline.accepted import accepted_swap
-from pipeline.background.shared import SharedBackgrounds
 from pipeline.core.errors import GeneratorRejected, OutOfMemory, PipelineError, Rejected
-from pipeline.core.networks import Networks
-from pipeline.core.spec import Limits
-from pipeline.cutout.cache import Cache
-from pipeline.cutout.given import GivenMask
-from pipeline.report import to_json
-from pipeline.swap import cut_out, swap
-from service.catalogue.catalogue import Catalogue
-from service.catalogue.specs import resolve_spec, stored_extra_sources, subject_of
-from service.cutouts.masks import MendedMasks
 from service.database.engine import DATABASE_AWAY
 from service.health.parts import StoreBreaker
-from service.jobs.records import Claim, Failure, Kind, LeaseLost, NewCutout, NewRender, Operation
+from service.jobs.records import Claim, Failure, Kind, LeaseLost, NewCutout, NewRender
 from service.jobs.transitions import Jobs
-from service.marks.c2pa import Marking
-from service.storage.cache import CacheFor
-from service.storage.mask_registry import MaskRegistry
-from service.storage.objects import Bucket, ObjectNotFound, ObjectTooLarge, StoreUnavailable
-from service.storage.registry import ObjectRegistry
+from service.storage.objects import ObjectNotFound, ObjectTooLarge, StoreUnavailable
 from service.worker.attempt import Attempt, Isolation, LeaseRenewal, Stopping, TimeIsUp, Watchdog
-from service.worker.cutouts import store_choice, store_cutout
-from service.worker.logos import artwork_for
+from service.worker.making import Maker
 from service.worker.observation import Observed, RunObserver
 
 logger = logging.getLogger(__name__)
 Moved = TypeVar("Moved")
 
-#: Progress of the job when the pipeline starts and when it ends.
-_FETCHED, _RENDERED = 0.02, 0.97
 #: Seconds for which an attempt with a result waits for a database that is away.
 _DATABASE_WAIT = 120.0
 #: Seconds until the place for live jobs looks at its next message, so that many of sandboxes cost it little.
@@ -61,16 +39,7 @@ class JobRunner:
     """Runs jobs, each in the caller's thread, with the parts for that. Lives as long as the worker. Thread-safe."""
 
     jobs: Jobs
-    sources: Bucket
-    renders: Bucket
-    registry: ObjectRegistry
-    #: Digests of photos, and rows of masks.
-    mask_registry: MaskRegistry
-    masks: MendedMasks
-    #: For jobs of an older release, whose specs have names in place of records.
-    catalogue: Catalogue
-    networks: Networks
-    limits: Limits
+    maker: Maker
     time_limit: float
     #: Renews the leases while the threads are busy with steps.
     leases: LeaseRenewal
@@ -80,14 +49,6 @@ class JobRunner:
     isolation: Isolation
     #: Stops the worker from taking jobs while the store accepts no writes.
     breaker: StoreBreaker
-    #: The thread that calls the networks. None: each job's thread calls them.
-    lane: DeviceLane | None = None
-    #: The marks in the pictures.
-    marking: Marking = field(default_factory=Marking)
-    #: Returns a client's cache. None: nothing is cached.
-    cache_for: CacheFor | None = None
-    #: Backgrounds that pictures of an order share.
-    shared: SharedBackgrounds = field(default_factory=SharedBackgrounds)
     observer: RunObserver = field(default_factory=RunObserver)
     #: Called before each claim. False in quarantine.
     may_act: Callable[[], bool] = lambda: True
@@ -144,7 +105,15 @@ class JobRunner:
             if claim.attempt > 1 and not self.jobs.attempts_left(claim):
                 self._wait_to_be_alone(claim, observed, lost, place)
             self.watchdog.arm(claim.job_id, self.time_limit + 2 * self.leases.interval)
-            attempt = Attempt(self.jobs, claim, self.stopping, lost, self.time_limit, observed.stages)
+            attempt = Attempt(
+                self.jobs,
+                claim,
+                self.stopping,
+                lost,
+                self.time_limit,
+                observed.stages,
+                write=partial(self._write_with_retry, claim),
+            )
             try:
                 made = self._make(attempt)
             finally:
@@ -187,121 +156,12 @@ class JobRunner:
             self._patiently(f"job {claim.job_id}", lambda: self.jobs.count_attempt(claim, True))
 
     def _make(self, attempt: Attempt) -> NewRender | NewCutout | Failure:
-        claim = attempt.claim
         attempt.progress("fetch", 0.0)
-        if code := claim.spec.get("simulate"):
+        if code := attempt.claim.spec.get("simulate"):
             failure = Rejected(f"The sandbox simulates {code}, as `metadata.simulate` asked.")
             failure.code = code
             raise failure
-        data = self.sources.get(claim.source_key, max_bytes=self.limits.max_bytes)
-        photo_sha256 = hashlib.sha256(data).hexdigest()
-        with suppress(*DATABASE_AWAY):  # the photo's next job tries again
-            self.mask_registry.identify_photo(claim.source_key, photo_sha256)
-        if claim.operation == Operation.CUTOUT:
-            return self._cut_out(attempt, data, photo_sha256)
-        return self._render(attempt, data, photo_sha256)
-
-    def _cut_out(self, attempt: Attempt, data: bytes, photo_sha256: str) -> NewCutout:
-        claim = attempt.claim
-        subject = subject_of(claim.spec, claim.spec_version)
-        mask = None if subject is None else self._mask(attempt, photo_sha256, whole=True)
-        cut = cut_out(
-            data,
-            self._networks(attempt),
-            limits=self.limits,
-            progress=lambda stage, fraction: attempt.progress(stage, _FETCHED + (_RENDERED - _FETCHED) * fraction),
-            clock=time.perf_counter,
-            cache=self._cache(claim, photo_sha256),
-            mask=mask,
-            subject=subject,
-        )
-        attempt.progress("store", _RENDERED)
-
-        def register(keys: Sequence[str]) -> None:
-            self._write_with_retry(claim, lambda: self.mask_registry.register(keys, client_id=claim.client_id))
-
-        found = store_cutout(
-            cut.photo, cut.found, photo_sha256, claim.client_id, objects=self.renders, register=register
-        )
-        if cut.chosen is not None:
-            self._write_with_retry(claim, lambda: store_choice(cut, claim, found, mask, self.masks))
-        return found
-
-    def _render(self, attempt: Attempt, data: bytes, photo_sha256: str) -> NewRender | Failure:
-        claim = attempt.claim
-        spec = resolve_spec(claim.spec, self.catalogue, claim.spec_version, preview=claim.preview)
-        files = {
-            key: self.sources.get(key, max_bytes=self.limits.max_bytes) for key in stored_extra_sources(claim.spec)
-        }
-        earlier_mask = None
-        if earlier := claim.spec.get("earlier"):
-            sha256 = hashlib.sha256(files[earlier["source_key"]]).hexdigest()
-            earlier_mask = self._mask(attempt, sha256, whole="subject" in earlier["spec"])
-        made = accepted_swap(
-            partial(
-                swap,
-                data,
-                networks=self._networks(attempt),
-                limits=self.limits,
-                clock=time.perf_counter,
-                **self.marking.of(claim.job_id),
-                mask=self._mask(attempt, photo_sha256, whole="subject" in claim.spec),
-                files=files,
-                earlier_mask=earlier_mask,
-                artwork=artwork_for(spec.lettering.layers, self.catalogue.every_font, files),
-                # Only where another picture of its order shares it, as it takes memory.
-                shared=self.shared if claim.spec.get("shares") else None,
-            ),
-            spec,
-            progress=lambda stage, fraction: attempt.progress(stage, _FETCHED + (_RENDERED - _FETCHED) * fraction),
-            cache=self._cache(claim, photo_sha256),
-        )
-        render, judged = made.result, made.result.report.acceptance
-        attempt.progress("store", _RENDERED)
-        # Each attempt has its own key, so that an attempt that lost its lease can't change the winner's bytes.
-        key = f"renders/{claim.client_id}/{claim.job_id}-{claim.attempt}.{_EXTENSIONS[render.format]}"
-        registration = partial(self.registry.register, "renders", key, client_id=claim.client_id, job_id=claim.job_id)
-        self._write_with_retry(claim, registration)
-        self.renders.put(key, render.data, render.content_type)
-        provenance = replace(render.report.provenance, job_attempt=claim.attempt)
-        cautions = [one["code"] for one in claim.spec.get("cautions", ())]  # absent in a job of an older release
-        stored = NewRender(
-            public_id=str(ULID()),
-            key=key,
-            output_preset=claim.spec["output_preset"],
-            width=render.width,
-            height=render.height,
-            format=render.format,
-            content_type=render.content_type,
-            bytes=len(render.data),
-            sha256=hashlib.sha256(render.data).hexdigest(),
-            seed=render.seed,
-            warnings=[*cautions, *(code for code in render.warnings if code not in cautions)],
-            report=to_json(replace(render.report, provenance=provenance)),
-            preview=claim.preview or made.refused,
-        )
-        if judged is not None and not claim.preview:
-            claim.missed[:] = [one.missed for one in judged.tries]
-        return stored if made.refusal is None else Failure("not_accepted", made.refusal, stored)
-
-    def _mask(self, attempt: Attempt, photo_sha256: str, *, whole: bool) -> GivenMask | None:
-        """Return the client's own mask of the photo. Waits for a database that is away.
-
-        `whole`: include the subjects that were left out, because the job may name one of them.
-        """
-        while True:
-            try:
-                return self.masks.of_photo(attempt.claim.client_id, photo_sha256, whole=whole)
-            except DATABASE_AWAY as error:
-                logger.warning("job %s: the database is away, so the mask waits: %s", attempt.claim.job_id, error)
-            self.stopping.wait(1.0)
-            attempt.check()
-
-    def _networks(self, attempt: Attempt) -> Networks:
-        return self.lane.networks(self.networks, attempt.check) if self.lane else self.networks
-
-    def _cache(self, claim: Claim, photo_sha256: str) -> Cache | None:
-        return self.cache_for(claim.client_id, claim.job_id, photo_sha256) if self.cache_for else None
+        return self.maker.make(attempt)
 
     def _fail(
         self, claim: Claim, observed: Observed, code: str, message: str, preview: NewRender | None = None
@@ -349,6 +209,3 @@ def _ending(error: Exception) -> Failure:
     if isinstance(error, PipelineError):
         return Failure(error.code, str(error))
     return Failure("internal_error", "Backdrop had an internal error. Submit the job again.")
-
-
-_EXTENSIONS = {"jpeg": "jpg", "png": "png", "webp": "webp", "avif": "avif"}

@@ -25,6 +25,7 @@ from service.health.parts import StoreBreaker
 from service.jobs.intake import Accepted
 from service.jobs.records import Kind
 from service.jobs.transitions import Jobs
+from service.marks.c2pa import Marking
 from service.settings import Settings
 from service.storage.buckets import open_buckets
 from service.storage.cache import client_caches
@@ -33,6 +34,9 @@ from service.storage.mask_registry import MaskRegistry
 from service.storage.objects import Bucket
 from service.storage.registry import ObjectRegistry
 from service.worker.attempt import Isolation, LeaseRenewal, Watchdog
+from service.worker.making import Maker
+from service.worker.picture import Pictures
+from service.worker.results import Results
 from service.worker.run import JobRunner
 from tests.support.shop import Shop
 from tests.support.specimens import saved
@@ -61,17 +65,17 @@ def small(catalogue: Catalogue, width: int, height: int) -> Catalogue:
 def job_runner(engine: sa.Engine, jobs: Jobs, buckets: tuple[Bucket, Bucket], networks: Networks) -> JobRunner:
     """A worker's parts without its process, on small pictures of `open_graph`."""
     sources, renders = buckets
+    # A twenty-fifth of the pixels, where the picture does not matter.
+    catalogue = small(load_catalogue(), 240, 126)
     return JobRunner(
         jobs=jobs,
-        sources=sources,
-        renders=renders,
-        registry=ObjectRegistry(engine),
-        mask_registry=MaskRegistry(engine),
-        masks=MendedMasks(engine, renders),
-        # A twenty-fifth of the pixels, where the picture does not matter.
-        catalogue=small(load_catalogue(), 240, 126),
-        networks=networks,
-        limits=Limits(),
+        maker=Maker(
+            sources=sources,
+            results=Results(renders, ObjectRegistry(engine), MaskRegistry(engine), MendedMasks(engine, renders)),
+            catalogue=catalogue,
+            networks=networks,
+            pictures=Pictures(Limits(), Marking(), catalogue.every_font),
+        ),
         time_limit=300,
         leases=LeaseRenewal(jobs, interval=15),
         stopping=threading.Event(),
@@ -102,8 +106,15 @@ class Worker:
             "seed": 5,
         }
         order = order_of({name: spec.pop(name, value) for name, value in asked.items()})
-        stored = stored_spec(self.runner.catalogue, replace(order, **spec))
+        stored = stored_spec(self.runner.maker.catalogue, replace(order, **spec))
         return self.shop.order(cost=0 if preview else 2, spec=stored, source_key=key, preview=preview)
+
+    def make_with(self, **parts: Any) -> None:
+        """Replace parts of the maker, or the store of its results."""
+        maker = self.runner.maker
+        if "renders" in parts:
+            parts["results"] = replace(maker.results, renders=parts.pop("renders"))
+        self.runner = replace(self.runner, maker=replace(maker, **parts))
 
     def end(self, accepted: Accepted) -> tuple[str, str | None]:
         job = self.shop.job(accepted)
@@ -125,7 +136,7 @@ class Bench(Worker):
         super().__init__(engine, home, Networks(self.segmenter, Darkener(), versions))
         self.registry = ObjectRegistry(engine)
         made = Settings(home=home, **settings)
-        self.runner = replace(self.runner, cache_for=client_caches(made, self.renders, self.registry))
+        self.make_with(cache_for=client_caches(made, self.renders, self.registry))
         self.engine = engine
 
     def cut(self, data: bytes = PHOTO) -> str:

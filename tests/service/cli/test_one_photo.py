@@ -50,7 +50,8 @@ def test_an_impossible_swap_names_the_option_and_the_remedy(tmp_path: Path, opti
 @pytest.fixture(name="loaded")
 def _loaded(networks: Networks, monkeypatch: pytest.MonkeyPatch) -> None:
     """Give commands the networks that all tests share."""
-    monkeypatch.setattr("service.worker.local.open_networks", lambda settings: networks)
+    for module in ("local", "networks"):
+        monkeypatch.setattr(f"service.worker.{module}.open_networks", lambda settings: networks)
 
 
 @pytest.fixture

@@ -34,7 +34,7 @@ class Mender(Caller):
         sources, self.renders = open_buckets(settings)
         runner = job_runner(self.engine, self.jobs, (sources, self.renders), networks)
         cache = client_caches(settings, self.renders, ObjectRegistry(self.engine))
-        self.runner = replace(runner, cache_for=cache)
+        self.runner = replace(runner, maker=replace(runner.maker, cache_for=cache))
 
     def ask(self, method: str, path: str, **options: Any) -> httpx.Response:
         answer = self.http.request(method, path, headers=self.headers | options.pop("headers", {}), **options)

@@ -16,7 +16,6 @@ from ulid import ULID
 import pipeline.deliver
 import pipeline.swap
 from pipeline.compositing.place import lay
-from pipeline.core.networks import Networks
 from pipeline.core.order import SwapOrder
 from pipeline.core.spec import Limits
 from pipeline.core.types import Cutout, Placed
@@ -285,8 +284,9 @@ def test_every_picture_of_a_mended_photo_has_its_mask_and_its_pixels(
     assert mender.mend(view["public_id"], grey_png(codes)).status_code == 200
     # From here on every call of a segmenter fails.
     failing = raising(AssertionError("a network looked for the product"))
-    networks: Networks = mender.runner.networks
-    mender.runner = replace(mender.runner, networks=replace(networks, segmenter=failing.segmenter))
+    maker = mender.runner.maker
+    without = replace(maker.networks, segmenter=failing.segmenter)
+    mender.runner = replace(mender.runner, maker=replace(maker, networks=without))
     watch = Watch(monkeypatch)
 
     jobs = [order(mender, key, scene, "open_graph") for scene in SCENES]

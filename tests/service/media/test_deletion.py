@@ -124,13 +124,13 @@ def test_a_worker_that_cuts_out_a_photo_during_its_deletion_stores_nothing_of_it
     bench: Bench, deletion: Deletion
 ) -> None:
     accepted = bench.order(PHOTO)
-    assert bench.runner.cache_for is not None
-    kept = bench.runner.cache_for(bench.shop.client.id, accepted.job_id, hashlib.sha256(PHOTO).hexdigest())
+    assert bench.runner.maker.cache_for is not None
+    kept = bench.runner.maker.cache_for(bench.shop.client.id, accepted.job_id, hashlib.sha256(PHOTO).hexdigest())
     kept.put("cutouts", "before", b"cut-out")
     assert len(bench.there) == 1
 
     deletion.photo(key_of(bench), client_id=bench.shop.client.id)
-    again = bench.runner.cache_for(bench.shop.client.id, accepted.job_id, hashlib.sha256(PHOTO).hexdigest())
+    again = bench.runner.maker.cache_for(bench.shop.client.id, accepted.job_id, hashlib.sha256(PHOTO).hexdigest())
     again.put("cutouts", "after", b"cut-out")
 
     assert (again.get("cutouts", "before"), again.get("cutouts", "after")) == (None, None)
@@ -284,8 +284,8 @@ def test_simultaneous_swaps_deletions_and_expiry_leave_no_orphan(bench: Bench, d
         claims = [bench.shop.claim(one) for one in accepted]
 
         def swap(claim: Claim, digest: str = digest) -> None:
-            assert bench.runner.cache_for is not None
-            bench.runner.cache_for(client, claim.job_id, digest).put("cutouts", "one", b"cut-out")
+            assert bench.runner.maker.cache_for is not None
+            bench.runner.maker.cache_for(client, claim.job_id, digest).put("cutouts", "one", b"cut-out")
             made = replace(render(), key=f"renders/{client}/{claim.job_id}-1.jpg", bytes=7)
             made = replace(made, sha256=hashlib.sha256(b"picture").hexdigest())
             bench.registry.register("renders", made.key, client_id=client, job_id=claim.job_id)

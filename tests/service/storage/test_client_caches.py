@@ -98,8 +98,8 @@ def test_a_brands_products_share_a_background_and_another_client_has_its_own(
     other = Caller(http, settings, f"{caller.client.name}-other"[:100], credits=10)
     painter = Darkener()
     worker = Worker(caller.engine, settings.home, Networks(by_colour, painter, {"segmenter": "1", "generator": "1"}))
-    cache_for = client_caches(settings, worker.renders, worker.runner.registry)
-    runner = replace(worker.runner, cache_for=cache_for)
+    cache_for = client_caches(settings, worker.renders, worker.runner.maker.results.registry)
+    runner = replace(worker.runner, maker=replace(worker.runner.maker, cache_for=cache_for))
     came = []
     for client, data in ((caller, PRODUCTS[0]), (caller, PRODUCTS[5]), (other, PRODUCTS[0])):
         profile = {"palette": list(PALETTE), "seed_policy": "pinned", "seed": 4}
@@ -121,7 +121,7 @@ def test_a_brands_products_share_a_background_and_another_client_has_its_own(
 @ON_SQLITE
 def test_stored_backgrounds_have_rows_and_expire_by_their_own_setting(engine: sa.Engine, tmp_path: Path) -> None:
     bench = Bench(engine, tmp_path)
-    kept = bench.runner.cache_for
+    kept = bench.runner.maker.cache_for
     assert kept is not None
     bench.cut()
     kept(bench.shop.client.id, bench.order().job_id, "0" * 64).put("scenes", "one", b"background")
@@ -145,8 +145,8 @@ def test_with_zero_days_for_a_kind_none_of_it_is_stored(
     engine: sa.Engine, tmp_path: Path, days: dict[str, float], kept: list[bytes | None]
 ) -> None:
     bench = Bench(engine, tmp_path, **days)
-    assert bench.runner.cache_for is not None
-    one = bench.runner.cache_for(bench.shop.client.id, bench.order().job_id, "0" * 64)
+    assert bench.runner.maker.cache_for is not None
+    one = bench.runner.maker.cache_for(bench.shop.client.id, bench.order().job_id, "0" * 64)
     one.put("scenes", "one", b"scene")
     one.put("cutouts", "one", b"cut-out")
 

@@ -54,7 +54,7 @@ def test_a_failover_costs_neither_the_message_nor_a_finished_attempt(
             fail_over()
 
     store = Renders(tmp_path / "objects" / "renders", bucket="renders", signer=UrlSigner(b"k"), url_ttl=60)
-    worker.runner = replace(worker.runner, renders=store)
+    worker.make_with(renders=store)
     fail_over()
     worker.runner.run(accepted.job_id)
 
@@ -104,7 +104,7 @@ def test_a_job_cancelled_while_a_network_works_stops_at_the_next_step_and_leaves
             painted.append(request)
             return super().painted(request)
 
-    worker.runner = replace(worker.runner, networks=replace(networks, segmenter=segmenter, generator=Noting()))
+    worker.make_with(networks=replace(networks, segmenter=segmenter, generator=Noting()))
     worker.runner.run(accepted.job_id)
 
     assert painted == []
@@ -129,7 +129,7 @@ class CancellingStore(DirectoryBucket):
 
 def test_a_job_cancelled_between_its_last_step_and_its_success_leaves_no_render(worker: Worker, tmp_path: Path) -> None:
     store = CancellingStore(tmp_path / "objects" / "renders", bucket="renders", signer=UrlSigner(b"k"), url_ttl=60)
-    worker.runner = replace(worker.runner, renders=store)
+    worker.make_with(renders=store)
     accepted = worker.order(**ON_WHITE)
     store.cancel = lambda: worker.shop.jobs.cancel(accepted.job_id, client_id=worker.shop.client.id)
 
@@ -140,7 +140,12 @@ def test_a_job_cancelled_between_its_last_step_and_its_success_leaves_no_render(
     # Its worker cannot distinguish it from a success whose answer was lost; the expiry can.
     assert len(left_over(tmp_path)) == 1
     expirer = Expirer(
-        worker.runner.registry, {"sources": worker.runner.sources, "renders": store}, None, None, 0, delete_delay=0
+        worker.runner.maker.results.registry,
+        {"sources": worker.sources, "renders": store},
+        None,
+        None,
+        0,
+        delete_delay=0,
     )
     expirer.run_once()
     assert left_over(tmp_path) == []

@@ -134,7 +134,7 @@ def test_a_batch_of_four_with_a_cancelled_and_a_failed_one_gives_the_others_thei
     # It waits for the fourth, however long that takes.
     together = DeviceLane(batch_size=4, batch_wait=120, segmenting=False)
     worker = Worker(engine, tmp_path, Networks(by_colour, generator))
-    worker.runner = replace(worker.runner, lane=together, catalogue=lossless(worker.runner.catalogue))
+    worker.make_with(lane=together, catalogue=lossless(worker.runner.maker.catalogue))
     orders = [worker.order(PHOTO, dominant_colors=[], **asked) for asked in ASKED]
     cancelled, ends, fails, also_ends = orders
 
@@ -154,7 +154,7 @@ def test_a_batch_of_four_with_a_cancelled_and_a_failed_one_gives_the_others_thei
     assert len(left_over(tmp_path)) == 2
 
     alone = DeviceLane(segmenting=False)
-    worker.runner = replace(worker.runner, lane=alone)
+    worker.make_with(lane=alone)
     worker.again_at_once(fails)
     worker.runner.run("any")
     assert worker.end(fails) == ("FAILURE", "model_failed")
@@ -202,7 +202,7 @@ def test_a_lost_device_hands_back_every_job_in_flight_uncounted(engine: sa.Engin
         lost.set()
 
     lane = DeviceLane(segmenting=False, on_lost=on_lost)
-    worker.runner = replace(worker.runner, lane=lane)
+    worker.make_with(lane=lane)
     orders = [worker.order(photo) for photo in (PHOTO, PHOTO, PHOTO, DARK)]
     with running(worker, 4) as send_again:
 

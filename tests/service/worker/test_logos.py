@@ -6,8 +6,8 @@ import pytest
 from pipeline.core.errors import LayerUnusable, PipelineError, Rejected
 from pipeline.lettering.fonts import Fonts
 from service.supervisor import processes
-from service.worker import logos
-from service.worker.logos import artwork_for, open_logo
+from service.worker import picture
+from service.worker.picture import artwork_for, open_logo
 from tests.pipeline.photo.test_vector import ATTACKS, LOGO, svg
 from tests.support.still_life import cut_out_png, still_life
 
@@ -36,7 +36,7 @@ def test_what_is_no_logo_is_refused_with_the_remedy(data: bytes) -> None:
 
 
 def test_a_logo_that_takes_too_much_processor_time_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(logos, "_SECONDS", 1)
+    monkeypatch.setattr(picture, "_SECONDS", 1)
     groups = '<g opacity="0.5"><rect width="100" height="100"/></g>' * 300
 
     with pytest.raises(LayerUnusable, match="takes too long"):

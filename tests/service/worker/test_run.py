@@ -40,7 +40,7 @@ from tests.support.worker import BOTTLE, ON_WHITE, Worker, raising
 
 
 def test_a_good_photo_ends_in_a_render_whose_bytes_are_stored_and_measured(worker: Worker) -> None:
-    worker.runner = replace(worker.runner, catalogue=load_catalogue())
+    worker.make_with(catalogue=load_catalogue())
     accepted = worker.order()
     worker.runner.run(accepted.job_id)
 
@@ -60,7 +60,7 @@ def test_a_good_photo_ends_in_a_render_whose_bytes_are_stored_and_measured(worke
 
 def test_a_worker_fetches_the_picture_behind_the_product_and_the_photo_of_an_earlier_render(worker: Worker) -> None:
     key = f"uploads/{worker.shop.client.id}/behind.jpg"
-    worker.runner.registry.register("sources", key, client_id=worker.shop.client.id)
+    worker.runner.maker.results.registry.register("sources", key, client_id=worker.shop.client.id)
     worker.sources.put(key, PHOTO, "image/jpeg")
     own = worker.order(ground=Ground(background="image", background_image=key))
     worker.runner.run(own.job_id)
@@ -70,7 +70,7 @@ def test_a_worker_fetches_the_picture_behind_the_product_and_the_photo_of_an_ear
     first = worker.order()
     worker.runner.run(first.job_id)
     source = worker.shop.render(first).source_key
-    worker.runner.registry.register("sources", source, client_id=worker.shop.client.id)
+    worker.runner.maker.results.registry.register("sources", source, client_id=worker.shop.client.id)
     with worker.shop.engine.connect() as connection:
         spec = connection.execute(sa.select(jobs.c.spec).where(jobs.c.id == first.job_id)).scalar_one()
     earlier = {"spec": spec, "spec_version": 1, "source_key": source}
@@ -171,7 +171,7 @@ def test_an_unusable_or_missing_photo_fails_at_once_and_is_refunded(worker: Work
         worker.runner.run(accepted.job_id)
         assert (*worker.end(accepted), worker.shop.job(accepted).attempt) == ("FAILURE", code, 1)
         assert worker.shop.job(accepted).credits_refunded == 2
-    spec = stored_spec(worker.runner.catalogue, SwapOrder("podium", "calm", "open_graph", seed=1))
+    spec = stored_spec(worker.runner.maker.catalogue, SwapOrder("podium", "calm", "open_graph", seed=1))
     gone = worker.shop.order(spec=spec, source_key="uploads/none.jpg")
     worker.runner.run(gone.job_id)
 
@@ -276,7 +276,7 @@ class AwayStore(DirectoryBucket):
 def test_a_store_that_refuses_one_render_is_retried_and_then_stores_it(worker: Worker, tmp_path: Path) -> None:
     store = AwayStore(tmp_path / "renders", bucket="renders", signer=UrlSigner(b"k"), url_ttl=60)
     # The breaker's own bucket takes writes: it stays closed.
-    worker.runner = replace(worker.runner, renders=store)
+    worker.make_with(renders=store)
     accepted = worker.order(**ON_WHITE)
 
     store.refuse_put = True
@@ -294,7 +294,8 @@ def test_a_store_that_takes_no_writes_costs_no_attempt_and_no_job_is_taken_until
 ) -> None:
     store = AwayStore(tmp_path / "renders", bucket="renders", signer=UrlSigner(b"k"), url_ttl=60)
     breaker = StoreBreaker(store, every=0.05)
-    worker.runner = replace(worker.runner, renders=store, breaker=breaker)
+    worker.make_with(renders=store)
+    worker.runner = replace(worker.runner, breaker=breaker)
     first, second = (worker.order(**ON_WHITE) for _ in range(2))
 
     store.refuse_put = True
@@ -331,7 +332,7 @@ class WatchedStore(DirectoryBucket):
 def test_a_render_has_its_row_before_its_object_can_exist(worker: Worker, engine: sa.Engine, tmp_path: Path) -> None:
     store = WatchedStore(tmp_path / "renders", bucket="renders", signer=UrlSigner(b"k"), url_ttl=60)
     store.engine, store.known = engine, []
-    worker.runner = replace(worker.runner, renders=store)
+    worker.make_with(renders=store)
     worker.runner.run(worker.order(**ON_WHITE).job_id)
 
     assert store.known == [True]
