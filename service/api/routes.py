@@ -7,7 +7,7 @@ from litestar import Response, Router, delete, get
 
 from service.api import cutouts, events, files, lists, orders, photos, renders, workflows
 from service.api.account import brands, data, keys, webhook
-from service.api.admission import rate_limited
+from service.api.admission import SHORT_RETRY_AFTER, rate_limited
 from service.api.auth import asked_catalogue, authenticated, perhaps_known
 from service.api.endpoint import JobId, endpoint
 from service.api.pages import reference, studio, verify
@@ -102,7 +102,9 @@ def ready(state: Parts) -> Response[Health]:
             "missing": [{"part": "api", "detail": "The API is shutting down."}, *found["missing"]],
         }
     health = Health.model_validate(found)
-    return Response(health, status_code=503 if health.missing else 200)
+    if not health.missing:
+        return Response(health)
+    return Response(health, status_code=503, headers={"Retry-After": str(SHORT_RETRY_AFTER)})
 
 
 def all_routes(settings: Settings) -> list[Any]:

@@ -190,7 +190,7 @@ def test_health_reports_missing_parts(tmp_path: Path, valkey_url: str) -> None:
         assert http.get("/health/live").status_code == 200
         answer = http.get("/health/ready")
 
-    assert answer.status_code == 503
+    assert (answer.status_code, answer.headers["Retry-After"]) == (503, "2")
     assert [part["part"] for part in answer.json()["missing"]] == ["database"]
     assert "store" in [part["part"] for part in answer.json()["degraded"]], "it needs no store for all but photos"
     assert "backdrop migrate" in answer.text
