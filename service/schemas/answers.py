@@ -92,7 +92,7 @@ MISDIRECTED = _problem(
     421,
     "host_not_trusted",
     "The request's Host header does not name this API, so the answer can't contain links. Use the API's own address, or"
-    " ask its operator to set BACKDROP_PUBLIC_URL to the address that callers use.",
+    " ask its operator to trust this one.",
 )
 NOT_SIGNED = _problem(
     *_NO_KEY,

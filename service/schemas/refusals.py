@@ -61,8 +61,8 @@ ANSWERS: dict[type[Exception], Answer] = {
     submit.PreviewsOff: Answer(
         403,
         "previews_off",
-        "Previews are switched off on this installation. Order the picture itself, or ask the operator to enable"
-        " BACKDROP_PREVIEWS.",
+        "Previews are switched off on this installation. Order the picture itself, or ask the operator to"
+        " switch them on.",
     ),
     intake.IdempotencyInFlight: Answer(
         409,

@@ -55,8 +55,7 @@ def base_url(request: ASGIConnection[Any, Any, Any, Any]) -> str:
             421,
             "host_not_trusted",
             "The request's Host header does not name this API, so the answer can't contain links. Use the API's own"
-            " address, or ask its operator to set BACKDROP_PUBLIC_URL to the address that callers use, or to add the"
-            " host to BACKDROP_TRUSTED_HOSTS.",
+            " address, or ask its operator to trust this one.",
         )
     return url
 
