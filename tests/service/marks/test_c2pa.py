@@ -256,11 +256,9 @@ def test_neither_a_worker_nor_the_command_line_starts_with_a_wrong_certificate(
     with caplog.at_level(logging.ERROR):
         assert serve(wrong) == CANNOT_START
     assert "BACKDROP_C2PA_CERTIFICATE" in caplog.text
-    photo = tmp_path / "photo.jpg"
-    photo.write_bytes(jpeg(still_life()[0]))
     with pytest.raises(SpecInvalid, match="BACKDROP_C2PA_CERTIFICATE"):
         swap_file(
-            photo,
+            tmp_path / "no.jpg",  # read only once the certificate is right
             tmp_path / "out.jpg",
             SwapOrder("white", "bright", "amazon_main", seed=1),
             settings=wrong,
