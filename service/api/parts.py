@@ -14,7 +14,7 @@ from service.catalogue.catalogue import load_catalogue
 from service.cutouts import listing, masks, mending
 from service.database import encryption, engine, quarantine
 from service.health.installation import open_installation
-from service.jobs import intake, notifier, queue, states, submit, transitions
+from service.jobs import intake, notifier, queue, sources, states, submit, transitions
 from service.jobs import listing as job_lists
 from service.marks import stored, verify
 from service.media import deletion, fetcher, photos
@@ -126,11 +126,9 @@ class Parts(State):
             ),
             catalogue=self.catalogue,
             intake=self.intake,
-            jobs=self.jobs,
             brands=self.brands,
-            sources=self.sources,
+            sources=sources.Sources(self.jobs, self.intake, self.sources, settings.max_photo_bytes),
             dispatcher=queue.Dispatcher(self.jobs, self.queue),
-            max_photo_bytes=settings.max_photo_bytes,
             previews=settings.previews,
             metrics=metrics,
         )

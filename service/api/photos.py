@@ -15,7 +15,7 @@ from service.api.admission import Lane
 from service.api.auth import authenticated
 from service.api.endpoint import endpoint
 from service.api.parts import Parts
-from service.jobs.submit import upload_prefix
+from service.jobs.sources import upload_prefix
 from service.media.photos import NotAPhoto, Photos, Stored
 from service.schemas import answers
 from service.schemas.problems import AnyRequest, Invalid, body_too_large, not_found, unsupported_media_type, wrong

@@ -1,15 +1,17 @@
 """The plan of a swap: the request with all values resolved, and warnings to read before paying."""
 
-from collections.abc import Hashable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from pipeline.core.order import SwapOrder
+from pipeline.core.order import OptionFault, SwapOrder
 from pipeline.core.spec import Preset, Spec
 from pipeline.delivery.output import pixels_of
 from pipeline.lettering.layers import filled
 from pipeline.placement.facts import CutoutFacts
 from service.accounts.brands import Brand
+from service.accounts.ledger import InsufficientCredits
+from service.accounts.rate_limit import Quota, RateLimited
 from service.catalogue.catalogue import Catalogue
 from service.catalogue.cautions import Caution, cautions, output_cautions, placing_cautions
 from service.catalogue.effects import in_effect
@@ -24,6 +26,21 @@ FAILURES = (
     *("model_failed", "generator_rejected", "out_of_memory", "time_limit", "store_unavailable", "worker_lost"),
     *("queue_timeout", "signing_failed", "internal_error"),
 )
+#: The refusals that a sandbox's client can order, by the code of `metadata.simulate`, each made from the live price.
+REFUSALS: Mapping[str, Callable[[int], Exception]] = {
+    "insufficient_credits": lambda price: InsufficientCredits(0, price),
+    "rate_limited": lambda _: RateLimited(Quota(allowed=False, limit=60, window=60, remaining=0, reset=1)),
+    "too_many_unfinished_jobs": lambda _: TooManyUnfinishedJobs(1),
+    "queue_full": lambda _: QueueFull(),
+}
+
+
+def unknown_simulation(code: str | None) -> OptionFault | None:
+    """Return the fault of a sandbox's `metadata.simulate` that is no code which it can simulate."""
+    if code is None or code in FAILURES or code in REFUSALS:
+        return None
+    text = f"A sandbox can't simulate this. Send one of: {', '.join([*FAILURES, *REFUSALS])}"
+    return OptionFault("metadata.simulate", "simulate_unknown", text, code)
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ from pipeline.core.errors import ImageUnreadable
 from pipeline.photo.container import is_cut_short, sniff
 from pipeline.photo.vector import check_svg, is_svg
 from service.accounts.clients import Client
-from service.jobs.submit import upload_prefix
+from service.jobs.sources import upload_prefix
 from service.media.fetcher import PhotoTooLarge
 from service.storage.objects import SVG_TYPE, UPLOAD_TYPES, Bucket
 from service.storage.registry import ObjectRegistry

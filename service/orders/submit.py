@@ -15,25 +15,20 @@ from service.accounts.clients import Client
 from service.catalogue.cautions import Caution
 from service.database.engine import DATABASE_AWAY
 from service.jobs.intake import NewJob, Refusal
-from service.jobs.plan import Resolved, surprises
+from service.jobs.plan import REFUSALS, Resolved, surprises, unknown_simulation
 from service.jobs.records import Asked, Kind
+from service.jobs.sources import OptionsInvalid, SourceTooLarge
 from service.jobs.submit import (
-    REFUSALS,
     SWAP_WORKFLOW,
-    OptionsInvalid,
     Sent,
-    SourceNotFound,
-    SourceTooLarge,
     Submit,
     digest,
     query_of,
-    unknown_simulation,
 )
 from service.orders.records import AcceptedOrder, NewOrder, NoRoom, OrderFault, OrderInvalid, OrderPlan
 from service.orders.request import OrderPhoto, OrderRequest
 from service.orders.store import OrderIntake
-from service.storage.objects import ObjectNotFound
-from service.storage.registry import SourceExpired
+from service.storage.registry import SourceExpired, SourceNotFound
 
 WORKFLOW = "orders"
 #: Photos that are looked up at once.
@@ -163,7 +158,7 @@ class OrderSubmit:
 
         def find(photo: OrderPhoto) -> Source | Exception:
             try:
-                return self.submit.source(client, photo.source_image_s3_key, photo.source_render_public_id)
+                return self.submit.sources.photo(client, photo.source_image_s3_key, photo.source_render_public_id)
             except (SourceNotFound, SourceTooLarge) as error:
                 return error
 
@@ -182,7 +177,7 @@ class OrderSubmit:
         """Return whether an unregistered photo is in the store, as the sweep deletes a photo's bytes before its row."""
         try:
             self.submit.sources.size(key)
-        except ObjectNotFound:
+        except SourceNotFound:
             return False
         return True
 

@@ -19,7 +19,7 @@ from service.catalogue.catalogue import CatalogueMissing
 from service.cutouts.records import CutoutNotReady
 from service.database.commit import OutcomeUnknown
 from service.database.engine import DATABASE_AWAY
-from service.jobs import intake, submit
+from service.jobs import intake, sources, submit
 from service.jobs.records import JobFinished
 from service.media.fetcher import FetchFailed, PhotoTooLarge
 from service.orders.records import OrderFinished
@@ -43,6 +43,7 @@ from service.schemas.remedies import (
     with_received,
 )
 from service.storage.objects import StoreUnavailable
+from service.storage.registry import SourceNotFound
 from service.webhooks.endpoints import DeliveryUnderWay, NoWebhook, UrlInvalid
 
 logger = logging.getLogger(__name__)
@@ -218,7 +219,7 @@ def _on_rate_limited(request: AnyRequest, error: rate_limit.RateLimited) -> Resp
     return problem(429, "rate_limited", detail, {"Retry-After": str(quota.reset)}).to_response(request)
 
 
-def _on_bad_options(request: AnyRequest, error: submit.OptionsInvalid) -> Response[Any]:
+def _on_bad_options(request: AnyRequest, error: sources.OptionsInvalid) -> Response[Any]:
     found: list[Fault] = []
     for one in error.faults:
         received = request.query_params.get(one.field) if one.received is None else one.received
@@ -247,7 +248,7 @@ EXCEPTION_HANDLERS: dict[Any, Any] = {
         "idempotency_conflict",
         "This Idempotency-Key was used on {error.used_at:%Y-%m-%d} {error.differs}. Send a new key",
     ),
-    submit.SourceTooLarge: fault(
+    sources.SourceTooLarge: fault(
         ["body", "source_image_s3_key"],
         "photo_too_large",
         "The photo has more than {error.limit:,} bytes. Upload a smaller one.",
@@ -266,9 +267,9 @@ EXCEPTION_HANDLERS: dict[Any, Any] = {
         f"A brand's name should have 1 to {brands.MAX_NAME_LENGTH} characters, without control characters or slashes",
         lambda request, _: request.path_params["name"],
     ),
-    submit.OptionsInvalid: _on_bad_options,
+    sources.OptionsInvalid: _on_bad_options,
     rate_limit.RateLimited: _on_rate_limited,
-    submit.SourceNotFound: lambda request, _: not_found("source").to_response(request),
+    SourceNotFound: lambda request, _: not_found("source").to_response(request),
     NoWebhook: lambda request, _: not_found("webhook").to_response(request),
     ProblemDetailsException: lambda request, error: error.to_response(request),
     Exception: _on_unexpected,

@@ -25,7 +25,11 @@ EXTRA_SOURCES_SINCE = 3
 CACHED: tuple[BucketName, ...] = ("cutouts", "scenes")
 
 
-class SourceExpired(LookupError):
+class SourceNotFound(LookupError):
+    """Raised when a source does not exist or belongs to another client. The caller can't tell which."""
+
+
+class SourceExpired(SourceNotFound):
     """Raised if a photo has expired, even if its bytes are still there."""
 
 

@@ -15,8 +15,7 @@ from pipeline.photo.decode import decode
 from service.catalogue.spec_versions import SPEC_VERSION
 from service.database.tables import deliveries, jobs, ledger
 from service.diagnostics.audit import Bounds, audit
-from service.jobs.plan import FAILURES
-from service.jobs.submit import REFUSALS
+from service.jobs.plan import FAILURES, REFUSALS
 from service.operations.retry import Retries
 from service.settings import Settings
 from service.storage.buckets import open_buckets
