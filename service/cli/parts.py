@@ -23,26 +23,20 @@ die_with_parent_option = click.option("--die-with-parent", "child", is_flag=True
 def api(home: Path | None, port: int | None, host: str | None, fd: int | None) -> None:
     """Run only the API."""
     from service.api.server import Server
-    from service.health.observed import observed
-    from service.health.process import ProcessHealth
+    from service.health.observed import observed_process
     from service.supervisor.processes import die_with_parent
     from service.telemetry.logs import configure_logs
-    from service.telemetry.metrics import process_registry
-    from service.telemetry.tracing import tracing
 
     settings = queue_needed(settings_from(home=home, port=port, host=host))
     configure_logs(settings)
     catalogue_needed(settings)
     schema_needed(settings)
-    health, registry = ProcessHealth("api"), process_registry("api")
     sockets = None
     if fd is not None:
         die_with_parent()
         sockets = [socket.socket(fileno=fd)]
-    with tracing(settings, "api") as tracer:
-        server = Server(settings, health, registry, tracer)
-        with observed(settings, health, registry):
-            server.run(sockets=sockets)
+    with observed_process(settings, "api") as process:
+        Server(settings, process.health, process.registry, process.tracer).run(sockets=sockets)
 
 
 @click.command()
@@ -76,16 +70,14 @@ def sweep(home: Path | None, child: bool) -> None:
 
     from service.database.engine import create_engine
     from service.database.quarantine import Quarantine
-    from service.health.observed import observed
-    from service.health.process import ProcessHealth
+    from service.health.observed import observed_process
     from service.jobs.sweep import build_sweeper, keep_sweeping
     from service.jobs.worker_registry import sweep_heartbeat
     from service.operations.erasure import Erasure
     from service.storage.expiry import build_expirer, keep_expiring
     from service.supervisor.processes import die_with_parent, stop_on_signals
     from service.telemetry.logs import configure_logs
-    from service.telemetry.metrics import JobMetrics, WebhookMetrics, process_registry
-    from service.telemetry.tracing import tracing
+    from service.telemetry.metrics import JobMetrics, WebhookMetrics
     from service.webhooks.delivery import delivering
 
     settings = queue_needed(settings_from(home=home))
@@ -94,12 +86,7 @@ def sweep(home: Path | None, child: bool) -> None:
         die_with_parent()
     stopping = stop_on_signals()
     schema_needed(settings)
-    health, heartbeat = ProcessHealth("sweep"), sweep_heartbeat(settings.queue_url)
-    registry = process_registry("sweep")
-
-    def on_look() -> None:
-        health.beat()
-        heartbeat.beat()
+    heartbeat = sweep_heartbeat(settings.queue_url)
 
     # In its own thread, so that a store that hangs does not delay the queue. Killing it halfway loses nothing.
     may_act = Quarantine(create_engine(settings.sqlalchemy_url), settings, marks=True).may_act
@@ -107,13 +94,19 @@ def sweep(home: Path | None, child: bool) -> None:
     expiring = {"every": settings.expire_every, "stopping": stopping, "may_act": may_act}
     threading.Thread(target=keep_expiring, args=[expirer], kwargs=expiring, daemon=True).start()
     with (
-        tracing(settings, "sweep") as tracer,
-        observed(settings, health, registry),
-        delivering(settings, stopping, metrics=WebhookMetrics(registry), tracer=tracer, may_act=may_act),
+        observed_process(settings, "sweep") as process,
+        delivering(
+            settings, stopping, metrics=WebhookMetrics(process.registry), tracer=process.tracer, may_act=may_act
+        ),
     ):
-        health.is_ready()
+
+        def on_look() -> None:
+            process.health.beat()
+            heartbeat.beat()
+
+        process.health.is_ready()
         keep_sweeping(
-            build_sweeper(settings, JobMetrics(registry)),
+            build_sweeper(settings, JobMetrics(process.registry)),
             every=settings.sweep_every,
             grace=settings.lease,
             stopping=stopping,

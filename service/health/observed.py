@@ -10,9 +10,11 @@ import os
 import socket
 import threading
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
+from opentelemetry.trace import Tracer
 from prometheus_client import CollectorRegistry, Gauge
 from prometheus_client.exposition import choose_encoder
 
@@ -20,6 +22,8 @@ from service.health.installation import State, open_installation
 from service.health.process import ProcessHealth, keep_looking
 from service.jobs.records import JobStatus, Kind
 from service.settings import Settings
+from service.telemetry.metrics import process_registry
+from service.telemetry.tracing import tracing
 
 logger = logging.getLogger(__name__)
 
@@ -29,78 +33,85 @@ _PARTS = ("database", "queue", "store")
 _UNKNOWN = float("nan")
 
 
+#: The gauges of an installation by their names, each with its help and its labels.
+_GAUGES = {
+    "backdrop_part_up": ("1 if the part can be used.", ["part"]),
+    "backdrop_schema_usable": ("1 if this release can use the schema.", []),
+    "backdrop_quarantined": ("1 for a restored copy before its release.", []),
+    "backdrop_jobs": ("Unfinished jobs in the database.", ["operation", "status"]),
+    "backdrop_queue_oldest_job_age_seconds": (
+        "Age of the oldest waiting job of a live client. 0 if none waits.",
+        ["operation"],
+    ),
+    "backdrop_webhooks_waiting": ("Waiting webhook messages.", []),
+    "backdrop_webhooks_oldest_message_age_seconds": ("Age of the oldest waiting message, or 0.", []),
+    "backdrop_credits_in_flight": ("Credits that unfinished jobs cost.", []),
+    "backdrop_credits_unreconciled_clients": (
+        "Clients whose balance differs from the sum of their ledger. A sweep counts them each hour.",
+        [],
+    ),
+    "backdrop_queue_depth": ("Messages that no worker has fetched.", ["operation"]),
+    "backdrop_workers": ("Live workers that take these jobs.", ["operation"]),
+    "backdrop_workers_unmarked": ("Workers that did not start: they can't mark pictures.", []),
+    "backdrop_sweeps": ("Live sweeps.", []),
+    "backdrop_database_look_seconds": ("Seconds of the latest check of the database, or until it gave up.", []),
+}
+
+
 class InstallationMetrics:
     """Gauges of the latest check. An unknown value is NaN, so that no alert on a number fires."""
 
     def __init__(self, registry: CollectorRegistry) -> None:
-        self._part = Gauge("backdrop_part_up", "1 if the part can be used.", ["part"], registry=registry)
-        self._schema = Gauge("backdrop_schema_usable", "1 if this release can use the schema.", registry=registry)
-        self._held = Gauge("backdrop_quarantined", "1 for a restored copy before its release.", registry=registry)
-        self._jobs = Gauge(
-            "backdrop_jobs", "Unfinished jobs in the database.", ["operation", "status"], registry=registry
-        )
-        self._oldest = Gauge(
-            "backdrop_queue_oldest_job_age_seconds",
-            "Age of the oldest waiting job of a live client. 0 if none waits.",
-            ["operation"],
-            registry=registry,
-        )
-        self._messages = Gauge("backdrop_webhooks_waiting", "Waiting webhook messages.", registry=registry)
-        self._message = Gauge(
-            "backdrop_webhooks_oldest_message_age_seconds",
-            "Age of the oldest waiting message, or 0.",
-            registry=registry,
-        )
-        self._credits = Gauge("backdrop_credits_in_flight", "Credits that unfinished jobs cost.", registry=registry)
-        self._unreconciled = Gauge(
-            "backdrop_credits_unreconciled_clients",
-            "Clients whose balance differs from the sum of their ledger. A sweep counts them each hour.",
-            registry=registry,
-        )
-        self._unreconciled.set(_UNKNOWN)
-        self._queued = Gauge(
-            "backdrop_queue_depth", "Messages that no worker has fetched.", ["operation"], registry=registry
-        )
-        self._workers = Gauge(
-            "backdrop_workers", "Live workers that take these jobs.", ["operation"], registry=registry
-        )
-        self._unmarked = Gauge(
-            "backdrop_workers_unmarked", "Workers that did not start: they can't mark pictures.", registry=registry
-        )
-        self._sweeps = Gauge("backdrop_sweeps", "Live sweeps.", registry=registry)
-        self._seconds = Gauge(
-            "backdrop_database_look_seconds",
-            "Seconds of the latest check of the database, or until it gave up.",
-            registry=registry,
-        )
+        self._gauges = {
+            name: Gauge(name, about, labels, registry=registry) for name, (about, labels) in _GAUGES.items()
+        }
+        self._set("credits_unreconciled_clients", None)
+
+    def _set(self, name: str, value: float | None, *labels: str) -> None:
+        gauge = self._gauges[f"backdrop_{name}"]
+        (gauge.labels(*labels) if labels else gauge).set(_UNKNOWN if value is None else float(value))
 
     def saw(self, state: State) -> None:
         """Set all gauges from the result of a check."""
         away = {one.part for one in state.away}
         for part in _PARTS:
-            self._part.labels(part).set(part not in away)
+            self._set("part_up", part not in away, part)
         backlog = state.backlog
         for kind in Kind:
             for status in (JobStatus.NOT_STARTED, JobStatus.IN_PROGRESS):
                 count = None if backlog is None else backlog.jobs.get((kind, status), 0)
-                self._jobs.labels(kind, status).set(_known(count))
-            self._oldest.labels(kind).set(_known(None if backlog is None else backlog.ages.get(kind, 0.0)))
-            self._queued.labels(kind).set(_known(None if state.queued is None else state.queued[kind]))
-            self._workers.labels(kind).set(_known(state.takers(kind)))
-        self._schema.set(_known(state.schema_usable))
-        self._held.set(_known(None if backlog is None else state.held is not None))
-        self._messages.set(_known(None if backlog is None else backlog.messages))
-        self._message.set(_known(None if backlog is None else backlog.oldest_message))
-        self._credits.set(_known(None if backlog is None else backlog.credits))
+                self._set("jobs", count, kind, status)
+            age = None if backlog is None else backlog.ages.get(kind, 0.0)
+            self._set("queue_oldest_job_age_seconds", age, kind)
+            self._set("queue_depth", None if state.queued is None else state.queued[kind], kind)
+            self._set("workers", state.takers(kind), kind)
+        self._set("schema_usable", state.schema_usable)
+        self._set("quarantined", None if backlog is None else state.held is not None)
+        self._set("webhooks_waiting", None if backlog is None else backlog.messages)
+        self._set("webhooks_oldest_message_age_seconds", None if backlog is None else backlog.oldest_message)
+        self._set("credits_in_flight", None if backlog is None else backlog.credits)
         if state.unreconciled is not None:
-            self._unreconciled.set(state.unreconciled)
-        self._unmarked.set(_known(None if state.unmarked is None else len(state.unmarked)))
-        self._sweeps.set(_known(state.sweeps))
-        self._seconds.set(_known(state.database_seconds))
+            self._set("credits_unreconciled_clients", state.unreconciled)
+        self._set("workers_unmarked", None if state.unmarked is None else len(state.unmarked))
+        self._set("sweeps", state.sweeps)
+        self._set("database_look_seconds", state.database_seconds)
 
 
-def _known(value: float | None) -> float:
-    return _UNKNOWN if value is None else float(value)
+@dataclass(frozen=True)
+class Process:
+    """This process as operators see it."""
+
+    health: ProcessHealth
+    registry: CollectorRegistry
+    tracer: Tracer
+
+
+@contextlib.contextmanager
+def observed_process(settings: Settings, kind: str) -> Iterator[Process]:
+    """Observe this process, "api", "worker" or "sweep", while the body runs: its traces, metrics and health."""
+    health, registry = ProcessHealth(kind), process_registry(kind)
+    with tracing(settings, kind) as tracer, observed(settings, health, registry):
+        yield Process(health, registry, tracer)
 
 
 @contextlib.contextmanager

@@ -14,7 +14,6 @@ from collections.abc import Callable
 from functools import partial
 
 import dramatiq
-from opentelemetry.trace import Tracer
 from prometheus_client import CollectorRegistry
 from ulid import ULID
 
@@ -26,9 +25,8 @@ from service.cutouts.masks import MendedMasks
 from service.database.engine import create_engine
 from service.database.quarantine import Quarantine
 from service.database.schema import SchemaOutdated, require_schema
-from service.health.observed import observed
+from service.health.observed import Process, observed_process
 from service.health.parts import StoreBreaker
-from service.health.process import ProcessHealth
 from service.jobs.queue import QUEUES, build_broker, worker_client
 from service.jobs.records import Kind
 from service.jobs.transitions import Jobs
@@ -43,8 +41,7 @@ from service.storage.mask_registry import MaskRegistry
 from service.storage.registry import ObjectRegistry
 from service.supervisor.processes import StopRequest, die_with_parent, stop_on_signals
 from service.telemetry.logs import configure_logs, explained
-from service.telemetry.metrics import DeviceCollector, JobMetrics, RunMetrics, process_registry
-from service.telemetry.tracing import tracing
+from service.telemetry.metrics import DeviceCollector, JobMetrics, RunMetrics
 from service.worker.attempt import Isolation, LeaseRenewal, Watchdog
 from service.worker.making import Maker
 from service.worker.networks import open_for_jobs
@@ -187,25 +184,22 @@ def _device(networks: Networks, which: str) -> str:
 def serve(settings: Settings, load: Callable[[Settings], Networks] = open_for_jobs) -> int:
     """Run until SIGTERM or SIGINT. Returns the exit status. `load` returns the networks."""
     stopping = stop_on_signals()
-    health = ProcessHealth("worker")
     try:
         require_schema(settings.sqlalchemy_url)
     except SchemaOutdated as error:
         logger.error("%s", error)
         return CANNOT_START
-    registry = process_registry("worker")
-    with tracing(settings, "worker") as tracer, observed(settings, health, registry):
-        return _serve(settings, load, stopping, health, registry, tracer)
+    with observed_process(settings, "worker") as process:
+        return _serve(settings, load, stopping, process)
 
 
 def _serve(
     settings: Settings,
     load: Callable[[Settings], Networks],
     stopping: StopRequest,
-    health: ProcessHealth,
-    registry: CollectorRegistry,
-    tracer: Tracer,
+    process: Process,
 ) -> int:
+    health, registry = process.health, process.registry
     try:
         marking = open_marking(settings, stored_chain)
     except CredentialsInvalid as error:
@@ -214,7 +208,7 @@ def _serve(
         failed = WorkerRegistry(settings.queue_url, kind="unmarked", ttl=UNMARKED_TTL)
         WorkerHeartbeat(failed, host, {"host": host, "why": str(error)}).beat()
         return CANNOT_START
-    observer = RunObserver(RunMetrics(registry), tracer, worker_label())
+    observer = RunObserver(RunMetrics(registry), process.tracer, worker_label())
     started = time.perf_counter()
     try:
         load_catalogue(settings.catalogue)
