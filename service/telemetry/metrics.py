@@ -9,6 +9,7 @@ import shutil
 import subprocess
 from collections import deque
 from collections.abc import Callable, Iterable
+from functools import partial
 from importlib.metadata import distribution, version
 from pathlib import Path
 from statistics import median
@@ -79,27 +80,22 @@ class JobMetrics:
 
     def __init__(self, registry: CollectorRegistry | None = None) -> None:
         registry = registry or CollectorRegistry()
-        self._submitted = Counter("backdrop_jobs_submitted", "Accepted jobs.", ["operation"], registry=registry)
-        self._finished = Counter(
-            "backdrop_jobs_finished", "Jobs that ended.", ["operation", "status", "error_type"], registry=registry
+        counter = partial(Counter, registry=registry)
+        histogram = partial(Histogram, registry=registry)
+        self._submitted = counter("backdrop_jobs_submitted", "Accepted jobs.", ["operation"])
+        self._finished = counter("backdrop_jobs_finished", "Jobs that ended.", ["operation", "status", "error_type"])
+        self._took = histogram(
+            "backdrop_job_duration_seconds", "Time from a job's submit to its success.", ["operation"], buckets=_WAIT
         )
-        self._took = Histogram(
-            "backdrop_job_duration_seconds",
-            "Time from a job's submit to its success.",
-            ["operation"],
-            buckets=_WAIT,
-            registry=registry,
-        )
-        self._judged = Counter(
+        self._judged = counter(
             "backdrop_jobs_judged",
             "Successes, by whether they took at most 3 times the median of their operation in this process.",
             ["operation", "in_time"],
-            registry=registry,
         )
         #: Durations of the latest successes, by operation.
         self._latest: dict[str, deque[float]] = {}
-        self._refunds = Counter("backdrop_refunds", "Refunded jobs.", registry=registry)
-        self._refunded = Counter("backdrop_refunded_credits", "Refunded credits.", registry=registry)
+        self._refunds = counter("backdrop_refunds", "Refunded jobs.")
+        self._refunded = counter("backdrop_refunded_credits", "Refunded credits.")
         # Create the series at zero, because Prometheus can't see the rise of a series that begins at 1.
         for operation in ("swap", "preview", "cutout"):
             self._judged.labels(operation, "no")
@@ -135,45 +131,30 @@ class RunMetrics:
 
     def __init__(self, registry: CollectorRegistry | None = None) -> None:
         registry = registry or CollectorRegistry()
-        self._wait = Histogram(
-            "backdrop_job_wait_seconds",
-            "Time from a job's submit to its first attempt.",
-            ["operation"],
-            buckets=_WAIT,
-            registry=registry,
+        counter = partial(Counter, registry=registry)
+        gauge = partial(Gauge, registry=registry)
+        histogram = partial(Histogram, registry=registry)
+        self._wait = histogram(
+            "backdrop_job_wait_seconds", "Time from a job's submit to its first attempt.", ["operation"], buckets=_WAIT
         )
-        self._stage = Histogram(
-            "backdrop_stage_duration_seconds",
-            "Duration of a stage of an attempt.",
-            ["stage"],
-            buckets=_JOB,
-            registry=registry,
+        self._stage = histogram(
+            "backdrop_stage_duration_seconds", "Duration of a stage of an attempt.", ["stage"], buckets=_JOB
         )
-        self._attempt = Histogram(
+        self._attempt = histogram(
             "backdrop_attempt_duration_seconds",
             "Duration of an attempt, by its outcome.",
             ["operation", "outcome"],
             buckets=_JOB,
-            registry=registry,
         )
-        self.in_flight = Gauge("backdrop_jobs_in_flight", "Jobs that the worker runs.", registry=registry)
-        self.slots = Gauge("backdrop_worker_slots", "Most jobs that the worker runs at once.", registry=registry)
-        self.load_seconds = Gauge("backdrop_networks_load_seconds", "Time to load the networks.", registry=registry)
-        self._batch = Histogram(
-            "backdrop_lane_batch_size",
-            "Pictures that the generator painted in one call.",
-            buckets=(1, 2, 4, 8, 16, 32),
-            registry=registry,
+        self.in_flight = gauge("backdrop_jobs_in_flight", "Jobs that the worker runs.")
+        self.slots = gauge("backdrop_worker_slots", "Most jobs that the worker runs at once.")
+        self.load_seconds = gauge("backdrop_networks_load_seconds", "Time to load the networks.")
+        self._batch = histogram(
+            "backdrop_lane_batch_size", "Pictures that the generator painted in one call.", buckets=(1, 2, 4, 8, 16, 32)
         )
-        self._lookups = Counter(
-            "backdrop_cache_lookups", "Lookups in the cache.", ["cache", "outcome"], registry=registry
-        )
-        self._paintings = Counter(
-            "backdrop_paintings", "A hub model's paintings, by outcome.", ["outcome"], registry=registry
-        )
-        self._fallbacks = Counter(
-            "backdrop_generator_fallbacks", "Pictures whose paintings were all rejected.", registry=registry
-        )
+        self._lookups = counter("backdrop_cache_lookups", "Lookups in the cache.", ["cache", "outcome"])
+        self._paintings = counter("backdrop_paintings", "A hub model's paintings, by outcome.", ["outcome"])
+        self._fallbacks = counter("backdrop_generator_fallbacks", "Pictures whose paintings were all rejected.")
         for outcome in ("passed", "grew", "withheld"):
             self._paintings.labels(outcome)
 
