@@ -9,10 +9,11 @@ from urllib.request import parse_http_list
 from litestar import Response
 from litestar.concurrency import sync_to_thread
 from litestar.openapi.spec import Example
-from litestar.params import HeaderParameter, QueryParameter
+from litestar.params import HeaderParameter
 from pydantic import BaseModel
 
 from pipeline.core.order import PhotoPlace, photo_place
+from service.api.endpoint import query
 from service.api.parts import Parts
 from service.database.engine import DATABASE_AWAY
 from service.jobs.intake import Accepted
@@ -27,13 +28,13 @@ REFERENCE_PATTERN = "^[^\\x00-\\x1f\\x7f-\\x9f]+(?![\\s\\S])"
 #: The parameters of the routes that make jobs.
 Reference = Annotated[
     str | None,
-    QueryParameter(
+    query(
+        "Your own id for the job, such as an SKU or an order number. The job, its render and its webhook"
+        " show it, and the lists can filter by it. Several jobs may share a reference.",
+        "order-1042/front",
         min_length=1,
         max_length=200,
         pattern=REFERENCE_PATTERN,
-        description="Your own id for the job, such as an SKU or an order number. The job, its render and its webhook"
-        " show it, and the lists can filter by it. Several jobs may share a reference.",
-        examples=[Example(value="order-1042/front")],
     ),
 ]
 #: The largest number of metadata pairs of a job.
@@ -41,21 +42,21 @@ _MOST_PAIRS = 16
 _PAIR = re.compile(r"([A-Za-z0-9_.-]{1,40}):([^\x00-\x1f\x7f-\x9f]{0,200})")
 Metadata = Annotated[
     list[str] | None,
-    QueryParameter(
-        description="A pair of your own as `name:value`, shown with the job, its render and its webhook. Repeat the"
+    query(
+        "A pair of your own as `name:value`, shown with the job, its render and its webhook. Repeat the"
         f" parameter for more pairs, up to {_MOST_PAIRS}. A name has 1 to 40 letters, digits and `_.-`; a value has"
         " at most 200 characters.",
-        examples=[Example(value=["colour:red", "season:2027"])],
+        ["colour:red", "season:2027"],
     ),
 ]
 SubjectPlace = Annotated[
     str | None,
-    QueryParameter(
-        description="The product that you mean: a point on it, `x,y`, or a box around it, `left,top,right,bottom`."
+    query(
+        "The product that you mean: a point on it, `x,y`, or a box around it, `left,top,right,bottom`."
         " Give shares from 0 to 1 of the upright photo's width and height. Backdrop chooses among the products that it"
         " found, and looks again if it found none there. If it still finds none, the job fails as subject_not_found"
         " and is refunded. The place applies to this job only and overrides a choice by subject numbers.",
-        examples=[Example(value="0.42,0.55")],
+        "0.42,0.55",
     ),
 ]
 Prefer = Annotated[

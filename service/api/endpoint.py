@@ -9,7 +9,8 @@ from litestar import Response, get
 from litestar.connection import ASGIConnection
 from litestar.handlers import BaseRouteHandler, HTTPRouteHandler
 from litestar.openapi.datastructures import ResponseSpec
-from litestar.params import PathParameter
+from litestar.openapi.spec import Example
+from litestar.params import PathParameter, QueryParameter
 from litestar.plugins import ReceiveRoutePlugin
 from litestar.routes import BaseRoute, HTTPRoute
 from litestar.types import Scope
@@ -72,6 +73,11 @@ async def known_parameters(connection: ASGIConnection[Any, Any, Any, Any], handl
             break
     if errors:
         raise Invalid(errors)
+
+
+def query(description: str, example: object, **limits: Any) -> QueryParameter:
+    """Return the parameter of a query. `limits`: litestar's own, such as `max_length`."""
+    return QueryParameter(description=description, examples=[Example(value=example)], **limits)
 
 
 def endpoint(

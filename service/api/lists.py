@@ -11,7 +11,7 @@ from service.accounts.clients import UnknownEntry
 from service.accounts.usage import SpanInvalid, UsageReport, usage_report
 from service.api.accepted import REFERENCE_PATTERN, read_metadata
 from service.api.auth import asked_catalogue
-from service.api.endpoint import endpoint
+from service.api.endpoint import endpoint, query
 from service.api.parts import Parts
 from service.database.paging import Filters
 from service.jobs.records import JobStatus, Operation
@@ -21,12 +21,7 @@ from service.schemas.remedies import with_received
 from service.schemas.responses import CreditEntry, Credits, JobPage, RenderPage
 from service.schemas.serialize import serialize_job, serialize_render
 
-Limit = Annotated[
-    int,
-    QueryParameter(
-        ge=1, le=100, description="Maximum number of items on a page, 1 to 100.", examples=[Example(value=20)]
-    ),
-]
+Limit = Annotated[int, query("Maximum number of items on a page, 1 to 100.", 20, ge=1, le=100)]
 #: Opaque to callers, but a value that can't be a ULID is a mistake and is refused.
 Cursor = Annotated[
     str | None,
@@ -41,48 +36,45 @@ Cursor = Annotated[
 
 Reference = Annotated[
     str | None,
-    QueryParameter(
+    query(
+        "List only items whose submit had exactly this `reference`.",
+        "order-1042/front",
         min_length=1,
         max_length=200,
         pattern=REFERENCE_PATTERN,
-        description="List only items whose submit had exactly this `reference`.",
-        examples=[Example(value="order-1042/front")],
     ),
 ]
 
 
-Preview = Annotated[
-    bool,
-    QueryParameter(description="List only previews, which lists omit otherwise.", examples=[Example(value=True)]),
-]
+Preview = Annotated[bool, query("List only previews, which lists omit otherwise.", True)]
 
 
 Pairs = Annotated[
     list[str] | None,
-    QueryParameter(
-        description="List only items whose submit had this `metadata`, as `name:value`. Repeat the parameter for more"
+    query(
+        "List only items whose submit had this `metadata`, as `name:value`. Repeat the parameter for more"
         " pairs: all must fit.",
-        examples=[Example(value=["season:2027"])],
+        ["season:2027"],
     ),
 ]
 Scene = Annotated[
     str | None,
-    QueryParameter(
+    query(
+        "List only items with this `scene_type`: a name, or the free text as the item shows it.",
+        "podium",
         min_length=1,
         max_length=120,
         pattern=REFERENCE_PATTERN,
-        description="List only items with this `scene_type`: a name, or the free text as the item shows it.",
-        examples=[Example(value="podium")],
     ),
 ]
 # A preset that has left the catalogue may still have items, so the name need not be in it.
 Preset = Annotated[
     str | None,
-    QueryParameter(
+    query(
+        "List only items of this preset: a current or former name of GET /v1/output-presets.",
+        "shopify_product",
         pattern="^[a-z][a-z0-9_]*$",
         max_length=64,
-        description="List only items of this preset: a current or former name of GET /v1/output-presets.",
-        examples=[Example(value="shopify_product")],
     ),
 ]
 
@@ -90,13 +82,13 @@ Preset = Annotated[
 def any_of(words: str, example: str) -> QueryParameter:
     """Return the parameter of a filter that may have several values."""
     description = f"List only {words}. Repeat the parameter for several: any may fit."
-    return QueryParameter(description=description, examples=[Example(value=[example])])
+    return query(description, [example])
 
 
 def _time_parameter(words: str, example: str, name: str | None = None) -> QueryParameter:
     dates = ", or a date, for its start in UTC" if name else ""
     description = f"List only items made {words}: RFC 3339, with Z or an offset{dates}."
-    return QueryParameter(name=name, max_length=40, description=description, examples=[Example(value=example)])
+    return query(description, example, name=name, max_length=40)
 
 
 CreatedAfter = Annotated[str | None, _time_parameter("at this time or later", "2026-11-01T00:00:00Z")]
@@ -105,11 +97,11 @@ From = Annotated[str | None, _time_parameter("at this time or later", "2026-11-0
 To = Annotated[str | None, _time_parameter("before this time", "2026-12-01", "to")]
 By = Annotated[
     str,
-    QueryParameter(
-        pattern=r"^(day|scene|scene_type|preset|output_preset|metadata\.[A-Za-z0-9_.-]{1,40})(?![\s\S])",
-        description="Use `day`, `scene`, `preset`, or `metadata.` and the name of a pair of yours. `scene_type` and"
+    query(
+        "Use `day`, `scene`, `preset`, or `metadata.` and the name of a pair of yours. `scene_type` and"
         " `output_preset`, the fields of a request, mean the same.",
-        examples=[Example(value="metadata.season")],
+        "metadata.season",
+        pattern=r"^(day|scene|scene_type|preset|output_preset|metadata\.[A-Za-z0-9_.-]{1,40})(?![\s\S])",
     ),
 ]
 Format = Annotated[Literal["json", "csv"] | None, QueryParameter(description="Format, in place of `Accept`.")]
@@ -157,9 +149,7 @@ def list_jobs(
     limit: Limit = 20,
     cursor: Cursor = None,
     status: Annotated[list[JobStatus] | None, any_of("jobs with this status", "FAILURE")] = None,
-    operation: Annotated[
-        Operation | None, QueryParameter(description="List only jobs of this kind.", examples=[Example(value="swap")])
-    ] = None,
+    operation: Annotated[Operation | None, query("List only jobs of this kind.", "swap")] = None,
     reference: Reference = None,
     metadata: Pairs = None,
     scene_type: Scene = None,

@@ -10,7 +10,7 @@ from litestar.response import Stream
 
 from service.api.accepted import IdempotencyKey, before_a_job, sent_as
 from service.api.admission import LongAnswer
-from service.api.endpoint import endpoint
+from service.api.endpoint import endpoint, query
 from service.api.lists import CreatedAfter, CreatedBefore, Cursor, Limit, Pairs, Reference, any_of, read_filters
 from service.api.parts import Parts
 from service.orders.archive import zipped
@@ -174,7 +174,7 @@ async def get_order_sheet(
     request: AnyRequest,
     state: Parts,
     order_id: OrderId,
-    page: Annotated[int, QueryParameter(ge=1, le=200, description=_WHICH, examples=[Example(value=1)])] = 1,
+    page: Annotated[int, query(_WHICH, 1, ge=1, le=200)] = 1,
 ) -> Response[bytes]:
     """Return a contact sheet as WebP: a row a photo, a column for each variant and preset.
 

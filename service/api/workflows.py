@@ -29,7 +29,7 @@ from service.api.accepted import (
     sent_as,
 )
 from service.api.auth import asked_catalogue
-from service.api.endpoint import endpoint
+from service.api.endpoint import endpoint, query
 from service.api.parts import Parts
 from service.catalogue.swap_request import BackgroundSwapWithSpecRequest
 from service.jobs.plan import Plan, Resolved
@@ -43,12 +43,11 @@ def read_order(
     data: BackgroundSwapWithSpecRequest,
     seed: Annotated[
         int | None,
-        QueryParameter(
+        query(
+            "From 0 to 2147483647. The same seed and spec give the same background. If omitted, Backdrop draws a seed.",
+            7,
             ge=0,
             le=SEED_LIMIT - 1,
-            description="From 0 to 2147483647. The same seed and spec give the same background. If omitted, Backdrop"
-            " draws a seed.",
-            examples=[Example(value=7)],
         ),
     ] = None,
     preview: Annotated[
@@ -103,9 +102,7 @@ def _parameters() -> Iterator[Parameter]:
     yield from list(signature(read_order).parameters.values())[1:]
     for name, kind, default, option in all_options():
         least, most = option.bounds or (None, None)
-        about = QueryParameter(
-            ge=least, le=most, description=option.description, examples=[Example(value=option.example)]
-        )
+        about = query(option.description, option.example, ge=least, le=most)
         yield Parameter(name, Parameter.KEYWORD_ONLY, default=default, annotation=Annotated[kind, about])
 
 

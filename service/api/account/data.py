@@ -3,12 +3,11 @@
 from typing import Annotated, Any
 
 from litestar import Response, delete, get
-from litestar.openapi.spec import Example
-from litestar.params import PathParameter, QueryParameter
+from litestar.params import PathParameter
 from litestar.response import Stream
 
 from service.api.admission import LongAnswer, rate_limited
-from service.api.endpoint import endpoint
+from service.api.endpoint import endpoint, query
 from service.api.parts import Parts
 from service.database.tables import data_deletions
 from service.jobs.records import may_be_id
@@ -24,7 +23,7 @@ _EXPORT = {200: answers.ZIP, 429: answers.TOO_MANY_EXPORTS}
 _BEGUN = answers.documented(DataDeletion, description="Begun: the sweep goes on")
 _DELETION = {202: _BEGUN, 429: answers.TOO_MANY_DELETIONS}
 _CHANGES: dict[str, Any] = {"status_code": 200, "guards": [rate_limited]}
-_CONFIRM = QueryParameter(description="Your client's name, as a safeguard.", examples=[Example(value="acme")])
+_CONFIRM = query("Your client's name, as a safeguard.", "acme")
 ReceiptId = Annotated[str, PathParameter(description="The receipt's `id`.")]
 
 

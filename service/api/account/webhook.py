@@ -7,7 +7,7 @@ from litestar.openapi.spec import Example
 from litestar.params import Body, HeaderParameter, PathParameter, QueryParameter
 
 from service.api.admission import rate_limited
-from service.api.endpoint import endpoint
+from service.api.endpoint import endpoint, query
 from service.api.lists import CreatedAfter, CreatedBefore, Limit, any_of, read_filters
 from service.api.parts import Parts
 from service.schemas import answers
@@ -100,11 +100,8 @@ def _shown(endpoint: WebhookEndpoint) -> dict[str, Any]:
 
 
 def _id_parameter(noun: str) -> QueryParameter:
-    return QueryParameter(
-        pattern=f"^{_ULID}$",
-        max_length=26,
-        description=f"List only messages about this {noun}.",
-        examples=[Example(value="01J9ZC6M8J5X7Z9Q1W3R5T7Y9V")],
+    return query(
+        f"List only messages about this {noun}.", "01J9ZC6M8J5X7Z9Q1W3R5T7Y9V", pattern=f"^{_ULID}$", max_length=26
     )
 
 
@@ -115,18 +112,15 @@ def list_deliveries(
     limit: Limit = 20,
     cursor: Annotated[
         str | None,
-        QueryParameter(
+        query(
+            "The `next_cursor` of the page before. Omit it for the first page.",
+            "msg_01J9ZC6M8J5X7Z9Q1W3R5T7Y9V",
             pattern=f"^msg_{_ULID}$",
             max_length=30,
-            description="The `next_cursor` of the page before. Omit it for the first page.",
-            examples=[Example(value="msg_01J9ZC6M8J5X7Z9Q1W3R5T7Y9V")],
         ),
     ] = None,
     status: Annotated[list[DeliveryState] | None, any_of("messages in this `state`", "failed")] = None,
-    type: Annotated[
-        MessageType | None,
-        QueryParameter(description="List only messages of this event.", examples=[Example(value="job.failed")]),
-    ] = None,
+    type: Annotated[MessageType | None, query("List only messages of this event.", "job.failed")] = None,
     job_id: Annotated[str | None, _id_parameter("job")] = None,
     order_id: Annotated[str | None, _id_parameter("order")] = None,
     created_after: CreatedAfter = None,
