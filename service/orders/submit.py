@@ -18,13 +18,7 @@ from service.jobs.intake import NewJob, Refusal
 from service.jobs.plan import REFUSALS, Resolved, surprises, unknown_simulation
 from service.jobs.records import Asked, Kind
 from service.jobs.sources import OptionsInvalid, SourceTooLarge
-from service.jobs.submit import (
-    SWAP_WORKFLOW,
-    Sent,
-    Submit,
-    digest,
-    query_of,
-)
+from service.jobs.submit import SWAP_WORKFLOW, Sent, Submit, digest, query_of
 from service.orders.records import AcceptedOrder, NewOrder, NoRoom, OrderFault, OrderInvalid, OrderPlan
 from service.orders.request import OrderPhoto, OrderRequest
 from service.orders.store import OrderIntake

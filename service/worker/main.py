@@ -193,12 +193,7 @@ def serve(settings: Settings, load: Callable[[Settings], Networks] = open_for_jo
         return _serve(settings, load, stopping, process)
 
 
-def _serve(
-    settings: Settings,
-    load: Callable[[Settings], Networks],
-    stopping: StopRequest,
-    process: Process,
-) -> int:
+def _serve(settings: Settings, load: Callable[[Settings], Networks], stopping: StopRequest, process: Process) -> int:
     health, registry = process.health, process.registry
     try:
         marking = open_marking(settings, stored_chain)
