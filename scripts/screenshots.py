@@ -15,9 +15,9 @@ from typing import Any
 
 from PIL import Image
 
-from tests.support.browser import REMEDY, Visit, find_browser, open_browser
-from tests.support.still_life import two_products
-from tests.support.up import Up
+from testkit.browser import REMEDY, Visit, find_browser, open_browser
+from testkit.still_life import two_products
+from testkit.up import Up
 
 PHONE = {"viewport": {"width": 360, "height": 740}, "device_scale_factor": 2, "has_touch": True, "is_mobile": True}
 LOOKS: dict[str, dict[str, Any]] = {

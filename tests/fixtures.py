@@ -18,11 +18,11 @@ from service.settings import Settings
 from service.storage.buckets import open_buckets
 from service.storage.objects import Bucket
 from service.worker.kernels import use_kept_kernels
+from testkit import servers
 from tests.support.caller import Caller
 from tests.support.databases import emptied_database, migrated_engine, new_database
 from tests.support.documented import compared
 from tests.support.shop import Shop
-from tests.support.storm import servers
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -44,9 +44,9 @@ from benchmarks.operations.prometheus import Prometheus, prometheus, shortened
 from service.accounts.clients import Accounts
 from service.database.engine import create_engine
 from service.webhooks.endpoints import Webhooks
-from tests.support.storm import installation
-from tests.support.storm.fleet import Fleet
-from tests.support.storm.receiver import receiving
+from testkit import installation
+from testkit.fleet import Fleet
+from testkit.receiver import receiving
 
 CHART = Path(str(files("service"))) / "chart" / "files"
 #: Replaces Grafana's `$__rate_interval`; scrapes come each second.

@@ -13,9 +13,9 @@ import psycopg
 
 from service.database.engine import create_engine
 from service.operations.roster import WorkerRoster
-from tests.support.storm.fleet import Fleet
-from tests.support.storm.installation import Installation
-from tests.support.storm.servers import Server, s3_server
+from testkit.fleet import Fleet
+from testkit.installation import Installation
+from testkit.servers import Server, s3_server
 
 #: Prometheus' job name of the installation that is broken.
 WATCHED = "backdrop"

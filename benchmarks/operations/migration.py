@@ -21,7 +21,7 @@ from service.database.engine import create_engine, reader
 from service.database.schema import alembic_config, migrate
 from service.database.tables import clients
 from service.settings import Settings
-from tests.support.storm import servers
+from testkit import servers
 
 _BEFORE = "0015"
 #: Bytes of a job's stored spec.

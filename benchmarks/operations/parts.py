@@ -9,8 +9,8 @@ from pathlib import Path
 import httpx
 from PIL import Image
 
-from tests.support.storm.fleet import Fleet, Member
-from tests.support.storm.servers import free_port
+from testkit.fleet import Fleet, Member
+from testkit.servers import free_port
 
 _SAMPLES = Path(str(files("service"))) / "sample"
 _WORKER = ("service.cli.main", "worker")

@@ -12,7 +12,7 @@ from typing import Any
 import httpx
 
 from service.supervisor.processes import ChildProcess
-from tests.support.storm.servers import free_port, wait_for_port
+from testkit.servers import free_port, wait_for_port
 
 _UNITS = {"s": 1, "m": 60, "h": 3600}
 

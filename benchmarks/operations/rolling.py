@@ -29,8 +29,8 @@ from benchmarks.operations.parts import Parts, small_photos, until
 from benchmarks.robustness import verdict
 from service.accounts.clients import Accounts
 from service.database.engine import create_engine, reader
-from tests.support.storm import installation
-from tests.support.storm.fleet import Fleet, Member
+from testkit import installation
+from testkit.fleet import Fleet, Member
 
 #: `shutdown_delay`: a few polls of the balancer.
 SETTINGS: dict[str, Any] = {"submit_rate": 0, "preview_rate": 0, "shutdown_delay": 3.0}

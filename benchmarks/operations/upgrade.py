@@ -40,9 +40,9 @@ from benchmarks.operations.parts import Parts, small_photos, until
 from benchmarks.robustness import verdict
 from service.database.engine import create_engine, reader
 from service.jobs.worker_registry import WorkerRegistry
-from tests.support.storm import installation
-from tests.support.storm.fleet import Fleet, Member
-from tests.support.storm.photos import good
+from testkit import installation
+from testkit.fleet import Fleet, Member
+from testkit.photos import good
 
 ROOT = Path(__file__).resolve().parents[2]
 #: Contains the commit of the previous release, until there is a tag.

@@ -14,7 +14,7 @@ import httpx
 from ulid import ULID
 
 from benchmarks.robustness.mender import CUTOUTS, Mender
-from tests.support.storm.photos import Deed, bad, good, with_deed
+from testkit.photos import Deed, bad, good, with_deed
 
 _SWAP, _ORDERS = "/v1/background-swap-with-spec", "/v1/orders"
 

@@ -36,9 +36,9 @@ from service.accounts.clients import Accounts
 from service.database.engine import create_engine, reader
 from service.storage.expiry import build_expirer
 from service.webhooks.endpoints import Webhooks
-from tests.support.storm import installation
-from tests.support.storm.fleet import Fleet
-from tests.support.storm.receiver import Receiver, answer, receiving
+from testkit import installation
+from testkit.fleet import Fleet
+from testkit.receiver import Receiver, answer, receiving
 
 #: Shorter than in production, so that a storm includes many events. Durations are seconds.
 SETTINGS: dict[str, Any] = {

@@ -20,8 +20,8 @@ from benchmarks.robustness.mutations import mutated
 from pipeline.core.errors import OutOfMemory, PipelineError, Rejected
 from pipeline.core.spec import Limits
 from pipeline.photo.decode import decode
-from tests.support.specimens import corpus, gif
-from tests.support.watched import Result, watched
+from testkit.specimens import corpus, gif
+from testkit.watched import Result, watched
 
 #: Limits of an input: seconds of CPU time and MiB.
 SECONDS, MEBIBYTES = 10.0, 2048

@@ -7,7 +7,7 @@ from typing import Any
 
 import httpx
 
-from tests.support.storm.photos import mask
+from testkit.photos import mask
 
 CUTOUTS = "/v1/cutouts"
 #: Expected statuses per request: done, not over yet, gone with its photo, refused, asked to wait. 0: no answer.

@@ -13,9 +13,9 @@ from pathlib import Path
 
 import psutil
 
-from tests.support.storm.fleet import Fleet, Member
-from tests.support.storm.installation import Installation
-from tests.support.storm.servers import Server
+from testkit.fleet import Fleet, Member
+from testkit.installation import Installation
+from testkit.servers import Server
 
 
 @dataclass

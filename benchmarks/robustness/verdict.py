@@ -17,8 +17,8 @@ from service.diagnostics.object_audit import audit_objects
 from service.jobs.records import JobStatus, Operation
 from service.settings import Settings
 from service.storage.buckets import open_buckets
-from tests.support.storm.photos import bad
-from tests.support.storm.receiver import Received
+from testkit.photos import bad
+from testkit.receiver import Received
 
 #: Errors of a job that only the storm can cause.
 _OUR_FAULT = {"worker_lost", "store_unavailable", "time_limit", "queue_timeout"}

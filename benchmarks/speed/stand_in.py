@@ -1,6 +1,6 @@
 """A worker with a stand-in device, which holds the device lane without the interpreter's lock, as a CUDA call does.
 
-`python -m tests.support.storm.watch benchmarks.speed.stand_in SECONDS FOLDER` runs it as `backdrop worker` runs the
+`python -m testkit.watch benchmarks.speed.stand_in SECONDS FOLDER` runs it as `backdrop worker` runs the
 real one. SECONDS is the time of a painting, in steps. Each adds a line to a file in FOLDER: its start and end by the
 monotonic clock, which all processes of a machine share.
 """

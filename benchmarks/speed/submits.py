@@ -28,7 +28,7 @@ from benchmarks.figures import Measured, Recorder, record_option
 from benchmarks.speed.bench import SAMPLE
 from benchmarks.speed.running import backdrop_up, upload
 from service.settings import Settings, load_settings
-from tests.support.storm import installation
+from testkit import installation
 
 #: Callers with a connection each: more than rate × latency, so that a caller is free when a submit is due.
 CALLERS = 16

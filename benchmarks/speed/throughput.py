@@ -39,8 +39,8 @@ from service.database.engine import create_engine, reader
 from service.database.tables import UNFINISHED, jobs, renders
 from service.jobs.worker_registry import WorkerRegistry
 from service.settings import load_settings
-from tests.support.storm import installation
-from tests.support.storm.fleet import Fleet
+from testkit import installation
+from testkit.fleet import Fleet
 
 SCENES = ("podium", "marble_tabletop", "neon", "garden_bokeh")
 #: Seconds between two looks at the queue.
@@ -87,7 +87,7 @@ class LoadedInstallation:
         address = fleet.api()
         fleet.sweep()
         holding = (str(load.device_seconds), str(holds))
-        stand_in = ("tests.support.storm.watch", "benchmarks.speed.stand_in", *holding)
+        stand_in = ("testkit.watch", "benchmarks.speed.stand_in", *holding)
         real = ("service.cli.main", "worker")
         for _ in range(load.workers):
             fleet.worker(*(real if load.device_seconds is None else stand_in))

@@ -10,7 +10,7 @@ import numpy as np
 
 from models.lane import DeviceLane
 from pipeline.core.networks import Capabilities, PaintRequest
-from tests.support.polling import until
+from testkit.polling import until
 from tests.support.tiny_pipelines import conditions
 
 

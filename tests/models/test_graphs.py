@@ -26,7 +26,7 @@ from pipeline.scene.composition import compose
 from service.catalogue.catalogue import load_catalogue
 from service.settings import RENDERER_CHECKPOINT
 from service.worker.local import build_spec
-from tests.support.still_life import by_colour
+from testkit.still_life import by_colour
 from tests.support.tiny_pipelines import conditions, paint
 
 

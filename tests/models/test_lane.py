@@ -13,9 +13,9 @@ from models.device import DeviceLost
 from models.lane import DeviceLane
 from pipeline.core.errors import ModelFailed, OutOfMemory
 from pipeline.core.networks import Networks, PaintRequest, painted
+from testkit.polling import until
+from testkit.still_life import Darkener, by_colour
 from tests.models.queued import Painter, Queue, Stop, go_on, picture, queue, request
-from tests.support.polling import until
-from tests.support.still_life import Darkener, by_colour
 from tests.support.tiny_pipelines import conditions
 
 

@@ -12,9 +12,9 @@ from models.sessions import PLAIN as PLAIN_RUNTIME
 from models.sessions import Runtime
 from models.weights import CARDS, WeightsMissing, fetch
 from service.settings import RENDERER_CHECKPOINT, Settings, load_settings
+from testkit.still_life import still_life
 from tests.lanes import in_openvino
 from tests.models.onnx_graphs import mean_of_channels
-from tests.support.still_life import still_life
 
 #: Without a bright or dark colour its answer is 0.
 PLAIN = "mean = [0, 0, 0]\ndeviation = [1, 1, 1]\n"

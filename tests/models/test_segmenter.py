@@ -21,9 +21,9 @@ from pipeline.cutout.cache import CutoutCache, Kind
 from pipeline.cutout.segment import segment
 from service.settings import Settings
 from service.worker.networks import open_networks
+from testkit.still_life import Darkener, photo, still_life
 from tests.lanes import in_openvino, rest_at_night
 from tests.models.onnx_graphs import mean_of_channels
-from tests.support.still_life import Darkener, photo, still_life
 
 CARD = CARDS["u2netp"]
 #: Takes and returns what silueta does.

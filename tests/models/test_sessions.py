@@ -18,9 +18,9 @@ from models.graphs import LIGHT, VIEWPOINT, graph_file
 from models.sessions import PLAIN, Runtime, Session, library_of, open_session, session_options
 from models.weights import CARDS, fetch
 from service.settings import RENDERER_CHECKPOINT, VIEWPOINT_CHECKPOINT, Settings
+from testkit.polling import at_once
 from tests.lanes import in_openvino
 from tests.models.onnx_graphs import mean_of_channels
-from tests.support.polling import at_once
 
 PICTURE = {"picture": np.arange(3 * 4 * 6, dtype=np.float32).reshape(1, 3, 4, 6)}
 

@@ -10,7 +10,7 @@ from pipeline.core.errors import ModelFailed
 from pipeline.core.types import Cutout
 from pipeline.cutout.viewpoint import viewpoint
 from service.settings import VIEWPOINT_CHECKPOINT, Settings
-from tests.support.still_life import SAMPLES, photo
+from testkit.still_life import SAMPLES, photo
 
 
 @pytest.fixture(scope="module", name="classifier")

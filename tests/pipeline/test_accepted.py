@@ -16,7 +16,7 @@ from pipeline.core.spec import Limits, Spec
 from pipeline.delivery.acceptance import in_words
 from pipeline.report import AcceptanceReport, RuleCheck
 from pipeline.swap import SwapResult, swap
-from tests.support.still_life import PHOTO, Counting, cut_out_png, networks, preset, spec, still_life
+from testkit.still_life import PHOTO, Counting, cut_out_png, networks, preset, spec, still_life
 
 SMALL = preset((160, 160))
 #: No light shows the second colour.

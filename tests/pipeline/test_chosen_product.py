@@ -17,8 +17,8 @@ from pipeline.cutout.cache import Kind
 from pipeline.cutout.given import GivenMask, codes_of
 from pipeline.report import to_json
 from pipeline.swap import CutOut, cut_out, swap
-from tests.support import still_life
-from tests.support.still_life import Counting, preset, spec, two_products
+from testkit import still_life
+from testkit.still_life import Counting, preset, spec, two_products
 
 LIMITS = Limits()
 MUG, VASE = (0.2, 0.7), (0.73, 0.7)

@@ -21,8 +21,8 @@ from pipeline.placement.camera import seen_from
 from pipeline.report import to_json
 from pipeline.swap import STAGES, SwapResult, swap
 from service.catalogue.templates import bundled_fonts
-from tests.support.specimens import saved
-from tests.support.still_life import PHOTO, Darkener, cut_out_png, jpeg, networks, preset, spec, still_life
+from testkit.specimens import saved
+from testkit.still_life import PHOTO, Darkener, cut_out_png, jpeg, networks, preset, spec, still_life
 
 LIMITS = Limits()
 #: For tests that do not look at the picture: half the time of a picture of 400 pixels.

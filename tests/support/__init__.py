@@ -1,1 +1,1 @@
-"""Fixtures' parts, stand-ins and servers that several test files share."""
+"""Fixtures' parts and stand-ins that several test files share."""

@@ -1,7 +1,6 @@
 """The command line: in this process, and as the installed program."""
 
 import os
-import sys
 from pathlib import Path
 
 from click.testing import CliRunner, Result
@@ -9,8 +8,6 @@ from click.testing import CliRunner, Result
 from service.cli.main import main
 from service.settings import Settings
 from tests.support.databases import migrated_engine
-
-BACKDROP = str(Path(sys.executable).with_name("backdrop"))
 
 
 def run(*arguments: str) -> Result:

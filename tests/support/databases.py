@@ -18,7 +18,7 @@ from service.database.engine import create_engine
 from service.database.schema import migrate
 from service.database.tables import metadata
 from service.settings import Settings
-from tests.support.storm import servers
+from testkit import servers
 
 #: For tests whose statements other tests run on both databases.
 ON_SQLITE = pytest.mark.parametrize("migrated_url", ["sqlite"], indirect=True)

@@ -8,8 +8,8 @@ from functools import cache
 
 from PIL import Image
 
-from tests.support import heic
-from tests.support.specimens import half_covered, png_chunk, saved, scene
+from testkit import heic
+from testkit.specimens import half_covered, png_chunk, saved, scene
 
 PNG_START = b"\x89PNG\r\n\x1a\n"
 

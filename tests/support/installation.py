@@ -25,11 +25,11 @@ from service.jobs.records import Job, Kind, Render
 from service.jobs.transitions import Jobs
 from service.jobs.worker_registry import WorkerRegistry
 from service.storage.buckets import open_buckets
-from tests.support.polling import until
+from testkit import installation
+from testkit.fleet import Fleet, Member
+from testkit.photos import HELD, Deed, with_deed
+from testkit.polling import until
 from tests.support.shop import end_lease
-from tests.support.storm import installation
-from tests.support.storm.fleet import Fleet, Member
-from tests.support.storm.photos import HELD, Deed, with_deed
 
 #: Short timings, so that waiting for them does not take long.
 QUICK: dict[str, Any] = {

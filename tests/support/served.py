@@ -9,8 +9,8 @@ from typing import Any, Self
 import httpx
 
 from service.accounts.clients import Accounts
+from testkit.polling import until
 from tests.support.installation import Installation, running_installation
-from tests.support.polling import until
 
 
 @dataclass(frozen=True)

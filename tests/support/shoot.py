@@ -15,10 +15,11 @@ from click.testing import Result
 from PIL import Image
 
 from service.accounts.clients import Accounts
-from tests.support.command_line import BACKDROP, run
-from tests.support.polling import until
+from testkit.polling import until
+from testkit.specimens import saved
+from testkit.up import BACKDROP
+from tests.support.command_line import run
 from tests.support.served import Served
-from tests.support.specimens import saved
 
 PRESETS = ("transparent_cutout", "instagram_landscape")
 

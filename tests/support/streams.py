@@ -16,11 +16,11 @@ from service.api.server import Server
 from service.health.process import ProcessHealth
 from service.jobs.notifier import JobNotifier
 from service.settings import Settings
+from testkit.polling import until
+from testkit.servers import free_port
 from tests.support.caller import Caller
 from tests.support.databases import migrated_engine
 from tests.support.documented import compared
-from tests.support.polling import until
-from tests.support.storm.servers import free_port
 
 
 @dataclass

@@ -38,9 +38,9 @@ from service.worker.making import Maker
 from service.worker.picture import Pictures
 from service.worker.results import Results
 from service.worker.run import JobRunner
+from testkit.specimens import saved
+from testkit.still_life import PHOTO, Counting, Darkener
 from tests.support.shop import Shop
-from tests.support.specimens import saved
-from tests.support.still_life import PHOTO, Counting, Darkener
 
 DAY = 86_400.0
 

@@ -5,11 +5,11 @@ from pathlib import Path
 
 import pytest
 
+from testkit import servers
+from testkit.up import Up
 from tests.support.databases import new_database
 from tests.support.installation import Installation, running_installation
 from tests.support.served import Caller, Served, serve
-from tests.support.storm import servers
-from tests.support.up import Up
 
 
 @pytest.fixture(scope="package")

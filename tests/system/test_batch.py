@@ -12,10 +12,10 @@ from PIL import Image
 from service.accounts.clients import Accounts
 from service.batch.state import Made, State
 from service.database.tables import orders, renders
-from tests.support.heic import heic
+from testkit.heic import heic
+from testkit.photos import bad
 from tests.support.served import Served
 from tests.support.shoot import PRESETS, Page, Shoot, photo
-from tests.support.storm.photos import bad
 
 
 @pytest.fixture

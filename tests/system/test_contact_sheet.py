@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from tests.support.browser import Visit, browser_or_skip, open_browser
+from testkit.browser import Visit, browser_or_skip, open_browser
 from tests.support.served import Served
 from tests.support.shoot import Shoot, photo
 from tests.system.studio.conftest import assert_accessible, assert_fits

@@ -14,9 +14,9 @@ from service.catalogue.catalogue import load_catalogue
 from service.database.tables import jobs, ledger, request_logs
 from service.settings import Settings
 from service.supervisor.processes import ChildProcess
+from testkit import servers
 from tests.support.caller import SWAP, Caller
 from tests.support.databases import migrated_database, migrated_engine
-from tests.support.storm import servers
 
 CROWD = 100  # more than an API has threads or connections
 LIMIT = 12  # unfinished jobs of one client

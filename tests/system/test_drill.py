@@ -22,13 +22,13 @@ from service.database.tables import UNFINISHED, jobs
 from service.jobs.intake import Accepted
 from service.settings import Settings
 from service.webhooks.endpoints import Webhooks
+from testkit.fleet import Fleet
+from testkit.photos import good
+from testkit.polling import until
+from testkit.receiver import receiving
 from tests.support.databases import migrated_database, new_database, run_program
 from tests.support.installation import QUICK, Installation
-from tests.support.polling import until
 from tests.support.served import answers
-from tests.support.storm.fleet import Fleet
-from tests.support.storm.photos import good
-from tests.support.storm.receiver import receiving
 
 pytestmark = pytest.mark.nightly  # in the gate service/diagnostics/test_object_audit.py checks one database
 

@@ -11,9 +11,9 @@ from pathlib import Path
 
 import pytest
 
+from testkit.photos import good
 from tests.support.installation import Installation, running_installation
 from tests.support.served import Caller
-from tests.support.storm.photos import good
 
 
 @pytest.fixture(scope="module")

@@ -13,8 +13,8 @@ from ulid import ULID
 
 from backdrop_client import Backdrop
 from service.schemas.openapi import load_examples
-from tests.support.polling import until
-from tests.support.up import BOTTLE, Up, ended, job_id, upload
+from testkit.polling import until
+from testkit.up import BOTTLE, Up, ended, job_id, upload
 
 ROOT = Path(__file__).resolve().parents[2]
 EXAMPLES = load_examples()

@@ -10,10 +10,10 @@ from typing import Any
 import httpx
 import pytest
 
+from testkit.photos import Deed, good, with_deed
+from testkit.polling import until
 from tests.support.installation import Installation
-from tests.support.polling import until
 from tests.support.served import Caller, answers
-from tests.support.storm.photos import Deed, good, with_deed
 
 pytestmark = pytest.mark.parametrize("troubled", ["production"], indirect=True)
 at_night = pytest.mark.nightly  # in the gate a slow store and a lost queue; service/worker/test_run.py has the others

@@ -11,10 +11,10 @@ from PIL import Image
 
 from service.accounts.clients import Accounts
 from service.database.encryption import open_cipher
+from testkit.photos import Deed, bad, good, mask, with_deed
 from tests.support.command_line import run
 from tests.support.served import Served
 from tests.support.shoot import Shoot
-from tests.support.storm.photos import Deed, bad, good, mask, with_deed
 
 Command = Callable[..., Result]
 #: An order that a lean worker can make.

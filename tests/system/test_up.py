@@ -12,9 +12,8 @@ import httpx
 import pytest
 from PIL import Image
 
-from tests.support.command_line import BACKDROP
-from tests.support.storm import servers
-from tests.support.up import BOTTLE, Up, ended, grey, job_id, submit, under_way, upload
+from testkit import servers
+from testkit.up import BACKDROP, BOTTLE, Up, ended, grey, job_id, submit, under_way, upload
 
 # In the gate the browser's journeys and the samples run on the embedded default.
 EMBEDDED = pytest.param("embedded", marks=pytest.mark.nightly)

@@ -25,11 +25,12 @@ from service.database.engine import create_engine, reader
 from service.database.tables import deliveries, webhooks
 from service.settings import Settings
 from service.webhooks.endpoints import Webhooks
-from tests.support.command_line import BACKDROP, migrated_home, run
+from testkit.polling import until
+from testkit.receiver import answer, receiving
+from testkit.up import BACKDROP
+from tests.support.command_line import migrated_home, run
 from tests.support.databases import migrated_engine
-from tests.support.polling import until
 from tests.support.shop import Shop, render
-from tests.support.storm.receiver import answer, receiving
 from tests.support.webhooks import make_server_context
 
 

@@ -1,6 +1,6 @@
 """Real workers that lose their jobs: killed, stopped, out of memory, paused, or sent wrong messages.
 
-The workers are lean (`tests.support.storm.worker`): their networks cost nothing, the rest is as in `backdrop worker`.
+The workers are lean (`testkit.worker`): their networks cost nothing, the rest is as in `backdrop worker`.
 """
 
 import json
@@ -20,9 +20,9 @@ from service.jobs.intake import Accepted
 from service.jobs.queue import QUEUES
 from service.jobs.records import Kind
 from service.settings import Settings
+from testkit.photos import Deed, bad, good, with_deed
+from testkit.polling import until
 from tests.support.installation import QUICK, Installation, clock_off_by, process_of, running_installation
-from tests.support.polling import until
-from tests.support.storm.photos import Deed, bad, good, with_deed
 
 
 def test_good_and_bad_photos_end_as_they_should(installation: Installation) -> None:

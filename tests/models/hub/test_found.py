@@ -13,7 +13,7 @@ import pytest
 
 from models.hub.controlnet import DepthChoice
 from models.hub.found import PATIENCE, ModelNotHere, find, located
-from tests.support.storm.receiver import Quiet, serving
+from testkit.receiver import Quiet, serving
 from tests.support.tiny_pipelines import FolderOf, load_pipeline
 
 

@@ -18,9 +18,9 @@ from pipeline.background.paint import paint_picture
 from pipeline.core.networks import Laid
 from pipeline.scene.composition import compose
 from service.catalogue.catalogue import load_catalogue
+from testkit.still_life import preset, spec
 from tests.lanes import rest_at_night
 from tests.models.hub.tiny_families import TINY_FAMILIES
-from tests.support.still_life import preset, spec
 from tests.support.tiny_pipelines import FolderOf, load_pipeline, paint
 
 

@@ -18,8 +18,8 @@ from pipeline.core.networks import PaintRequest
 from pipeline.core.spec import SceneKind, Spec
 from pipeline.scene.layout import Layout
 from pipeline.scene.trace import Geometry
+from testkit.still_life import Darkener, networks, preset, spec
 from tests.lanes import rest_in_gate
-from tests.support.still_life import Darkener, networks, preset, spec
 
 ASKED = ("#2f5d50", "#e8dcc8", "#c96f4a")
 

@@ -14,8 +14,8 @@ from pipeline.core.order import Ground, Shadow
 from pipeline.core.provenance import read_digital_source_type, xmp_packet
 from pipeline.core.spec import Earlier, Limits, Spec
 from pipeline.swap import SwapResult, swap
+from testkit.still_life import PALETTE, PHOTO, cut_out_png, jpeg, networks, preset, spec, still_life
 from tests.pipeline.background.test_view import room
-from tests.support.still_life import PALETTE, PHOTO, cut_out_png, jpeg, networks, preset, spec, still_life
 
 SIDE = 240
 ROOM = jpeg(room(0.3, SIDE))

@@ -18,7 +18,7 @@ from pipeline.core.spec import Spec
 from pipeline.core.types import Placed
 from pipeline.scene.composition import compose
 from pipeline.scene.layout import Layout
-from tests.support.still_life import Darkener, spec
+from testkit.still_life import Darkener, spec
 
 SIDE = 160
 

@@ -13,8 +13,8 @@ from pipeline.light.conditions import MAX_STOPS, PADDED, within_padding
 from pipeline.light.first_light import first_light
 from pipeline.scene.composition import compose
 from service.catalogue.catalogue import load_catalogue
+from testkit.still_life import Darkener, spec
 from tests.pipeline.scene.test_layout import KINDS
-from tests.support.still_life import Darkener, spec
 
 
 @pytest.mark.parametrize("kind", [kind for kind in KINDS if kind not in ("neon", "bokeh")])

@@ -38,9 +38,9 @@ from pipeline.placement.fit import box_in, place_of
 from pipeline.report import TriedBackground
 from pipeline.swap import SwapResult, swap
 from service.storage.cache import folder_cache
+from testkit.still_life import PALETTE, PRODUCTS, Darkener, by_colour, preset, product, spec
 from tests.lanes import rest_at_night, rest_in_gate
 from tests.support.podium import podium_of
-from tests.support.still_life import PALETTE, PRODUCTS, Darkener, by_colour, preset, product, spec
 
 SIDE = 200
 

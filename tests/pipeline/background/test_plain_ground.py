@@ -14,8 +14,8 @@ from pipeline.core.order import Ground, Placement, Shadow, StanceWord
 from pipeline.core.spec import Limits, Spec
 from pipeline.core.types import Placed
 from pipeline.swap import swap
+from testkit.still_life import cut_out_png, networks, preset, spec, still_life
 from tests.pipeline.background.test_source import SIDE, made
-from tests.support.still_life import cut_out_png, networks, preset, spec, still_life
 
 Field = NDArray[np.float32]
 

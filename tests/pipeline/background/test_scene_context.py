@@ -16,7 +16,7 @@ from pipeline.core.types import Placed
 from pipeline.report import to_json
 from pipeline.scene.composition import compose
 from pipeline.swap import swap
-from tests.support.still_life import Darkener, cut_out_png, networks, preset, spec, still_life
+from testkit.still_life import Darkener, cut_out_png, networks, preset, spec, still_life
 
 
 class Holder(Darkener):

@@ -15,7 +15,7 @@ from pipeline.core.types import Cutout, Placed
 from pipeline.cutout.stance import facts_of
 from pipeline.placement.adjust import Position
 from pipeline.placement.place import Place
-from tests.support.still_life import networks, photo, preset, spec, still_life
+from testkit.still_life import networks, photo, preset, spec, still_life
 
 SIDE = 96
 

@@ -8,7 +8,7 @@ from pipeline.background.view import features, view_of
 from pipeline.core.types import Rgb8
 from pipeline.cutout.stance import CameraPose
 from pipeline.scene.composition import compose
-from tests.support.still_life import preset, spec
+from testkit.still_life import preset, spec
 
 
 def room(horizon: float, side: int = 240) -> Rgb8:

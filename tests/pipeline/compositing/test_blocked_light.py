@@ -11,7 +11,7 @@ from pipeline.geometry.solids import Ball
 from pipeline.light.first_light import first_light
 from pipeline.scene.composition import compose
 from pipeline.scene.layout import Part
-from tests.support.still_life import spec
+from testkit.still_life import spec
 
 SIDE = 72
 BALL = Ball(0.0, 0.15, -0.1, 0.15)

@@ -5,7 +5,7 @@ from pipeline.compositing.place import place
 from pipeline.core.types import Cutout, Segmentation
 from pipeline.cutout.foreground import extract_foreground
 from pipeline.placement.fit import fit
-from tests.support.still_life import photo, preset, still_life
+from testkit.still_life import photo, preset, still_life
 
 
 def jar() -> Cutout:

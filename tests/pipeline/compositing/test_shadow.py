@@ -11,8 +11,8 @@ from pipeline.geometry.walls import Wall
 from pipeline.scene.composition import compose
 from pipeline.scene.layout import Part
 from pipeline.scene.trace import trace
+from testkit.still_life import shadow_of, spec
 from tests.pipeline.compositing.test_place import jar
-from tests.support.still_life import shadow_of, spec
 
 
 @pytest.fixture(name="placed")

@@ -8,7 +8,7 @@ from pipeline.core.resample import tight_box
 from pipeline.geometry.contact import raised_feet, things_apart
 from pipeline.scene.composition import compose
 from pipeline.scene.layout import FOCAL
-from tests.support.still_life import spec
+from testkit.still_life import spec
 
 SINGLE = SLICES[0]
 FOREMOST = 1 << (len(SINGLE) - 1)

@@ -17,7 +17,7 @@ from pipeline.core.spec import Limits, SceneKind
 from pipeline.delivery.encode import encode
 from pipeline.photo.decode import decode
 from pipeline.swap import SwapResult, swap
-from tests.support.still_life import networks, preset, spec, still_life
+from testkit.still_life import networks, preset, spec, still_life
 
 LIMITS = Limits()
 COMPOSITE = "compositeWithTrainedAlgorithmicMedia"

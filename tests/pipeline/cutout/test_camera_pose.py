@@ -11,8 +11,8 @@ from pipeline.cutout.stance import UNKNOWN_POSE, CameraPose, camera_pose
 from pipeline.geometry.solids import Drum
 from pipeline.scene.composition import compose
 from pipeline.scene.trace import trace
+from testkit.still_life import spec
 from tests.pipeline.silhouettes import drawn, rectangle
-from tests.support.still_life import spec
 
 SIDE = 400
 

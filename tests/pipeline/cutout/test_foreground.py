@@ -3,7 +3,7 @@ import pytest
 
 from pipeline.core.types import Segmentation
 from pipeline.cutout.foreground import extract_foreground, foreground_colours
-from tests.support.still_life import photo, still_life
+from testkit.still_life import photo, still_life
 
 
 def test_nothing_of_the_old_background_is_left_under_the_soft_edge() -> None:

@@ -7,7 +7,7 @@ from pipeline.core.networks import FunctionSegmenter
 from pipeline.core.types import Alpha, Rgb8
 from pipeline.cutout.holes import seen_through
 from pipeline.cutout.segment import segment
-from tests.support.still_life import photo
+from testkit.still_life import photo
 
 SIDE = 600
 Y, X = np.mgrid[-1 : 1 : SIDE * 1j, -1 : 1 : SIDE * 1j]

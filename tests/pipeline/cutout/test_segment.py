@@ -8,7 +8,7 @@ from scipy.ndimage import gaussian_filter
 from pipeline.core.errors import ModelFailed, NoSubject
 from pipeline.core.networks import FunctionSegmenter
 from pipeline.cutout.segment import segment
-from tests.support.still_life import by_colour, photo, still_life
+from testkit.still_life import by_colour, photo, still_life
 
 
 def test_a_real_alpha_channel_is_used_without_the_network() -> None:

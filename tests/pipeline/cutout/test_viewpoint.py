@@ -5,7 +5,7 @@ import numpy as np
 from pipeline.core.networks import Viewpoint
 from pipeline.core.types import Cutout
 from pipeline.cutout.viewpoint import ALONE, AROUND, GREY, seen, viewpoint
-from tests.support.still_life import photo
+from testkit.still_life import photo
 
 SIDE = 56
 RED, BLUE = (200, 30, 30), (30, 30, 200)

@@ -3,7 +3,7 @@ import pytest
 from numpy.typing import NDArray
 
 from pipeline.cutout.warnings import Evidence, assessed
-from tests.support.still_life import still_life
+from testkit.still_life import still_life
 
 Array = NDArray[np.float32]
 

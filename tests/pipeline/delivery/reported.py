@@ -12,7 +12,7 @@ from pipeline.core.types import Placed
 from pipeline.delivery.encode import encode
 from pipeline.delivery.inspection import inspect
 from pipeline.report import to_json
-from tests.support.still_life import preset
+from testkit.still_life import preset
 
 SIDE = 320
 PRESET = replace(

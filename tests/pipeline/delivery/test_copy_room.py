@@ -12,7 +12,7 @@ from pipeline.delivery.inspection import copy_room_report
 from pipeline.placement.frame import copy_room
 from pipeline.report import to_json
 from pipeline.swap import swap
-from tests.support.still_life import PHOTO, networks, preset, spec
+from testkit.still_life import PHOTO, networks, preset, spec
 
 LEFT = copy_room(Frame(copy_space="left")) or (0, 0, 1, 1)
 

@@ -13,7 +13,7 @@ from pipeline.core.order import Format
 from pipeline.core.provenance import read_digital_source_type
 from pipeline.delivery.encode import encode, to_8_bit
 from pipeline.delivery.fidelity import MEAN, P99, Product
-from tests.support.still_life import preset
+from testkit.still_life import preset
 
 MARK = "compositeWithTrainedAlgorithmicMedia"
 PRESET = replace(preset((160, 120), form="jpeg"), quality=(92, 40), digital_source_type=MARK)

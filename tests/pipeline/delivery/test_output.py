@@ -10,7 +10,7 @@ from pipeline.delivery.output import ordered, output_faults
 from pipeline.delivery.preset_rules import reopen
 from pipeline.report import to_json
 from pipeline.swap import swap
-from tests.support.still_life import jpeg, networks, preset, spec, still_life
+from testkit.still_life import jpeg, networks, preset, spec, still_life
 
 
 @pytest.mark.parametrize("preview", [False, True])

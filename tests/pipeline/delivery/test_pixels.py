@@ -9,7 +9,7 @@ from pipeline.core.order import Acceptance, Dressing, Frame, Ground, Lettering, 
 from pipeline.core.spec import Limits, Spec
 from pipeline.delivery.output import pixels_of
 from pipeline.swap import swap
-from tests.support.still_life import PHOTO, cut_out_png, networks, preset, spec, still_life
+from testkit.still_life import PHOTO, cut_out_png, networks, preset, spec, still_life
 
 SMALL = preset((128, 128))
 OWN = cut_out_png(*still_life(64, 64))

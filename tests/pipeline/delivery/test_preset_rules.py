@@ -11,7 +11,7 @@ from pipeline.core.spec import Preset, Rule
 from pipeline.core.types import Placed
 from pipeline.delivery.preset_rules import Delivered, check_rules
 from pipeline.report import to_json
-from tests.support.still_life import preset
+from testkit.still_life import preset
 
 SIDE = 320
 WHITE = replace(preset(size=(SIDE, SIDE), background="white", form="jpeg"), shadow=False)

@@ -20,8 +20,8 @@ from pipeline.core.spec import Limits, Preset, Spec
 from pipeline.report import to_json
 from pipeline.swap import SwapResult, swap
 from service.catalogue.catalogue import load_catalogue
-from tests.support.specimens import saved
-from tests.support.still_life import networks
+from testkit.specimens import saved
+from testkit.still_life import networks
 
 CATALOGUE = load_catalogue()
 SCENES = [name for name, preset in CATALOGUE.presets.items() if preset.background == "scene"]

@@ -12,8 +12,8 @@ from pipeline.core.spec import Limits, SceneKind, Spec
 from pipeline.delivery.preview import Stamp, preview_size, stamp_of, watermarked
 from pipeline.report import to_json
 from pipeline.swap import SwapResult, swap
+from testkit.still_life import cut_out_png, networks, preset, spec, still_life
 from tests.lanes import rest_in_gate
-from tests.support.still_life import cut_out_png, networks, preset, spec, still_life
 
 
 def made(asked: Spec, *, preview: bool = False) -> SwapResult:

@@ -9,8 +9,8 @@ from PIL import Image
 
 from pipeline.core.order import Format
 from pipeline.delivery.encode import encode
+from testkit.specimens import saved
 from tests.pipeline.delivery.reported import PRESET, disc, laid, painted, report, rules
-from tests.support.specimens import saved
 
 
 def test_a_good_picture_passes_every_rule_with_its_source() -> None:

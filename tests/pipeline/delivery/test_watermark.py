@@ -19,8 +19,8 @@ from pipeline.lettering.drawing import Artwork
 from pipeline.report import MarksReport, WatermarkReport
 from pipeline.swap import SwapResult, swap
 from service.catalogue.templates import bundled_fonts
-from tests.support.specimens import saved
-from tests.support.still_life import cut_out_png, jpeg, networks, preset, spec, still_life
+from testkit.specimens import saved
+from testkit.still_life import cut_out_png, jpeg, networks, preset, spec, still_life
 
 PAYLOAD = Payload(0x2BEEF, "7Z0QK4")
 LIMITS = Limits()

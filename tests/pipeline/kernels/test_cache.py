@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from pipeline.kernels import cache
-from tests.support.storm.servers import public_folder
+from testkit.servers import public_folder
 
 HELPER = "from pipeline.kernels.jit import inlined\n\n@inlined\ndef grown(value):\n    return value + 1\n"
 KERNEL = """

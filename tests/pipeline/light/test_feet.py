@@ -7,8 +7,8 @@ from pipeline.light.contacts import ROUND, Feet
 from pipeline.scene.composition import compose
 from pipeline.scene.layout import Part
 from pipeline.scene.trace import trace
+from testkit.still_life import spec
 from tests.pipeline.light.test_first_light import bare
-from tests.support.still_life import spec
 
 SIZE = 1024
 

@@ -17,8 +17,8 @@ from pipeline.light.first_light import LightTracer, first_light
 from pipeline.scene.composition import compose
 from pipeline.scene.layout import Gobo, Layout, Part
 from pipeline.scene.trace import trace
+from testkit.still_life import preset, spec
 from tests.pipeline.scene.test_layout import KINDS
-from tests.support.still_life import preset, spec
 
 
 @cache

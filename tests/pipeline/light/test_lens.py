@@ -15,7 +15,7 @@ from pipeline.light.relight import Shaded, developed
 from pipeline.scene.composition import compose
 from pipeline.scene.layout import FOCAL, Layout, Lens, Part
 from pipeline.scene.trace import Geometry, trace
-from tests.support.still_life import spec
+from testkit.still_life import spec
 
 SIDE = 320
 

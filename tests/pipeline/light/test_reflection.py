@@ -11,8 +11,8 @@ from pipeline.light.relight import picture
 from pipeline.scene.composition import compose
 from pipeline.scene.layout import Layout, Part
 from pipeline.scene.trace import trace
+from testkit.still_life import spec
 from tests.support.podium import podium_of
-from tests.support.still_life import spec
 
 SIDE = 320
 

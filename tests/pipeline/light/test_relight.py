@@ -17,8 +17,8 @@ from pipeline.light.relight import SHOULDER, Shaded, developed, picture, tone_ma
 from pipeline.scene.composition import compose
 from pipeline.scene.layout import Lens, Part
 from pipeline.scene.trace import trace
+from testkit.still_life import preset, spec
 from tests.pipeline.scene.test_layout import KINDS, SIX, SIZES
-from tests.support.still_life import preset, spec
 
 
 def test_the_tone_curve_leaves_asked_colours_alone_and_never_exceeds_white() -> None:

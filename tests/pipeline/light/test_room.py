@@ -11,7 +11,7 @@ from pipeline.geometry.ray import Field
 from pipeline.light.surroundings import room
 from pipeline.scene.composition import compose
 from pipeline.scene.layout import Layout
-from tests.support.still_life import spec
+from testkit.still_life import spec
 
 
 @cache

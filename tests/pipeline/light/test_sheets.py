@@ -16,7 +16,7 @@ from pipeline.scene.composition import compose
 from pipeline.scene.flat_lay import PAPER, rectangle
 from pipeline.scene.layout import Layout, Part
 from pipeline.scene.trace import trace
-from tests.support.still_life import preset, spec
+from testkit.still_life import preset, spec
 
 SIDE = 400
 TURN = 0.3

@@ -9,7 +9,7 @@ from pipeline.geometry.walls import Floor, Top, Wall
 from pipeline.materials.appearance import MOST, appearance
 from pipeline.scene.composition import compose
 from pipeline.scene.layout import Layout, Part
-from tests.support.still_life import spec
+from testkit.still_life import spec
 
 
 @pytest.fixture(name="layout")

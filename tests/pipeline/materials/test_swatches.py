@@ -7,7 +7,7 @@ import pytest
 from pipeline.materials.albedo import Swatches
 from pipeline.scene.composition import compose
 from pipeline.scene.layout import Layout, Part
-from tests.support.still_life import preset, spec
+from testkit.still_life import preset, spec
 
 
 @pytest.fixture

@@ -17,8 +17,8 @@ from pipeline.materials.pyramid import TILE, Pyramid, filled
 from pipeline.materials.tiles import KINDS, RANGES, swatch
 from pipeline.scene.composition import compose
 from pipeline.scene.layout import Layout, Part
+from testkit.still_life import spec
 from tests.lanes import rest_at_night
-from tests.support.still_life import spec
 
 TEXTURED = list(KINDS)
 STONE: list[Finish] = ["marble", "terrazzo"]

@@ -19,8 +19,8 @@ from pipeline.core.errors import (
 )
 from pipeline.core.spec import Limits
 from pipeline.photo.decode import decode
+from testkit.specimens import HEIGHT, WIDTH, png_chunk, saved, scene
 from tests.support.hostile import jpeg_header
-from tests.support.specimens import HEIGHT, WIDTH, png_chunk, saved, scene
 
 LIMITS = Limits()
 

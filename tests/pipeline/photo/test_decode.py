@@ -13,7 +13,7 @@ from pipeline.core.errors import ImageUnreadable
 from pipeline.core.spec import Limits
 from pipeline.core.types import Photo
 from pipeline.photo.decode import decode
-from tests.support.specimens import HEIGHT, WIDTH, half_covered, png16, png_chunk, saved, scene, swapped_profile
+from testkit.specimens import HEIGHT, WIDTH, half_covered, png16, png_chunk, saved, scene, swapped_profile
 
 LIMITS = Limits()
 

@@ -6,7 +6,7 @@ from functools import partial
 import pytest
 
 from benchmarks.robustness.fuzz_decode import DECODED, MEBIBYTES, SECONDS, damaged, is_fault, judged
-from tests.support.watched import watched
+from testkit.watched import watched
 
 
 @pytest.mark.system

@@ -1,4 +1,4 @@
-"""HEIC as phones write it: created in `tests.support.heic`, read by libheif."""
+"""HEIC as phones write it: created in `testkit.heic`, read by libheif."""
 
 import sys
 from typing import Any
@@ -12,8 +12,8 @@ from pipeline.colour.spaces import linear_to_srgb, srgb_to_linear
 from pipeline.core.errors import ImageTooLarge, ImageTooSmall, ImageTruncated, ImageUnreadable
 from pipeline.core.spec import Limits
 from pipeline.photo.decode import decode
-from tests.support.heic import Item, coded, container, heic, hvcc, ispe, mirrored, turned
-from tests.support.specimens import HEIGHT, WIDTH, half_covered, scene, swapped_profile
+from testkit.heic import Item, coded, container, heic, hvcc, ispe, mirrored, turned
+from testkit.specimens import HEIGHT, WIDTH, half_covered, scene, swapped_profile
 
 LIMITS = Limits()
 Codes = NDArray[np.int16]

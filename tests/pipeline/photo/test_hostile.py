@@ -11,9 +11,7 @@ from pipeline.core.errors import ImageUnreadable, Rejected
 from pipeline.core.spec import Limits
 from pipeline.photo import avif
 from pipeline.photo.decode import decode
-from tests.support import hostile
-from tests.support.hostile import SENT
-from tests.support.specimens import (
+from testkit.specimens import (
     HEIGHT,
     WIDTH,
     corpus,
@@ -23,7 +21,9 @@ from tests.support.specimens import (
     scene,
     swapped_profile,
 )
-from tests.support.watched import Result, watched
+from testkit.watched import Result, watched
+from tests.support import hostile
+from tests.support.hostile import SENT
 
 LIMITS = Limits()
 

@@ -6,7 +6,7 @@ import pytest
 
 from pipeline.placement.fit import BELOW, fit
 from pipeline.placement.refusals import LEAST_FOOT, MAX_LOST
-from tests.support.still_life import preset
+from testkit.still_life import preset
 
 
 def test_a_product_cropped_above_stands_on_the_floor_and_reaches_the_upper_edge_however_wide_it_is() -> None:

@@ -24,7 +24,7 @@ from pipeline.placement.frame import (
 )
 from pipeline.placement.place import MAX_ENLARGED, Place, Refusal
 from pipeline.placement.plan import accepted, fitted, placed
-from tests.support.still_life import preset, spec
+from testkit.still_life import preset, spec
 
 #: A sharp photo of a product that is narrower than high, and wider canvases than that.
 STANDS = CutoutFacts("standing", suited("standing", "side"), aspect=0.7, box=(0, 0, 1400, 2000))

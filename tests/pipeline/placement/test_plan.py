@@ -14,7 +14,7 @@ from pipeline.cutout.stance import facts_of
 from pipeline.placement.facts import CutoutFacts, StanceName, suited
 from pipeline.placement.place import Place, Refusal
 from pipeline.placement.plan import accepted, fitted, placed, shown
-from tests.support.still_life import preset, spec
+from testkit.still_life import preset, spec
 
 CUT_BELOW, HANGING = CutoutFacts("cut_below", cut_sides=("bottom",), aspect=0.7), CutoutFacts("hanging", aspect=0.7)
 LIES = CutoutFacts("lying", suited("lying", "above"))

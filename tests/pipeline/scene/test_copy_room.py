@@ -13,8 +13,8 @@ from pipeline.light.first_light import first_light
 from pipeline.placement.frame import copy_room
 from pipeline.scene.composition import compose, crowded
 from pipeline.scene.layout import Layout
+from testkit.still_life import preset, spec
 from tests.pipeline.scene.test_layout import KINDS, SIX
-from tests.support.still_life import preset, spec
 
 SPACES = get_args(CopySpaceWord)[1:]
 SIZES: dict[CopySpaceWord, tuple[int, int]] = {"left": (320, 180), "right": (240, 240), "top": (200, 280)}

@@ -9,7 +9,7 @@ from pipeline.geometry.heightfields import Dunes
 from pipeline.scene.composition import compose
 from pipeline.scene.layout import FOCAL
 from pipeline.scene.trace import trace
-from tests.support.still_life import preset, spec
+from testkit.still_life import preset, spec
 
 SIDE = 320
 

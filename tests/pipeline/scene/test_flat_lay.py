@@ -14,8 +14,8 @@ from pipeline.light.relight import picture
 from pipeline.scene.composition import compose
 from pipeline.scene.layout import FOCAL, Layout
 from pipeline.scene.trace import trace
+from testkit.still_life import preset, shadow_of, spec
 from tests.support.rays import meet
-from tests.support.still_life import preset, shadow_of, spec
 
 SIX = ("#e8d5c4", "#2f5d50", "#c96f4a", "#f2b84b", "#5a4a78", "#8fb8d0")
 

@@ -10,8 +10,8 @@ from pipeline.cutout.stance import CameraPose
 from pipeline.geometry.solids import Drum
 from pipeline.scene.composition import compose
 from pipeline.scene.footing import hovering, spots
+from testkit.still_life import spec
 from tests.pipeline.scene.test_layout import KINDS
-from tests.support.still_life import spec
 
 SIDE = 400
 #: Three legs, of which one is far behind.

@@ -24,8 +24,8 @@ from pipeline.scene.rig import shadow_direction
 from pipeline.scene.staging import Staging
 from pipeline.scene.trace import trace
 from service.catalogue.catalogue import load_catalogue
+from testkit.still_life import preset, spec
 from tests.support.podium import podium_of
-from tests.support.still_life import preset, spec
 
 KINDS: tuple[SceneKind, ...] = (
     "sweep", "podium", "tabletop", "niche", "window", "room", "sand", "bokeh", "curtain", "neon",

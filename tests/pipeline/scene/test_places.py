@@ -12,7 +12,7 @@ from pipeline.scene.composition import compose
 from pipeline.scene.layout import Layout
 from pipeline.scene.places import MOST_LIFT, MOST_TINT, plates, stops_of
 from pipeline.scene.trace import trace
-from tests.support.still_life import preset, spec
+from testkit.still_life import preset, spec
 
 PLACES: tuple[Far, ...] = get_args(Far)
 

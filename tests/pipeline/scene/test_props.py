@@ -16,9 +16,9 @@ from pipeline.scene.layout import FOCAL, Layout
 from pipeline.scene.props import BODIED, Known, Tint, known, lying, pool, prop, shows
 from pipeline.scene.trace import trace
 from service.catalogue.catalogue import load_catalogue
+from testkit.still_life import preset, spec
 from tests.lanes import rest_at_night
 from tests.support.rays import meet
-from tests.support.still_life import preset, spec
 
 NAMES = list(known())
 SIX = ("#e8d5c4", "#2f5d50", "#c96f4a", "#f2b84b", "#5a4a78", "#8fb8d0")

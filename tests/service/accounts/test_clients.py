@@ -10,7 +10,7 @@ from service.accounts.clients import Accounts
 from service.accounts.keys import KeyExists, Keys, LastKey, TooManyKeys, key_id
 from service.database.clock import db_now
 from service.database.tables import api_keys, clients
-from tests.support.polling import at_once
+from testkit.polling import at_once
 from tests.support.shop import Shop
 
 

@@ -10,7 +10,7 @@ from redis import Redis
 from ulid import ULID
 
 from service.accounts.rate_limit import Quota, RateLimit
-from tests.support.polling import at_once
+from testkit.polling import at_once
 
 
 @pytest.fixture

@@ -20,10 +20,10 @@ from service.operations.retry import Retries
 from service.settings import Settings
 from service.storage.buckets import open_buckets
 from service.webhooks.endpoints import Webhooks
+from testkit.still_life import PHOTO, networks
 from tests.service.api.test_previews import ask
 from tests.service.orders.test_orders import body_of, ordered
 from tests.support.caller import Caller, assert_problem, located
-from tests.support.still_life import PHOTO, networks
 from tests.support.worker import job_runner
 
 

@@ -14,12 +14,12 @@ import sqlalchemy as sa
 
 from service.database.tables import jobs
 from service.settings import Settings
+from testkit import servers
+from testkit.polling import until
+from testkit.servers import free_port
 from tests.support.caller import Caller, assert_problem
 from tests.support.databases import migrated_engine
-from tests.support.polling import until
 from tests.support.shop import render
-from tests.support.storm import servers
-from tests.support.storm.servers import free_port
 from tests.support.streams import Api, cancel, serve
 
 

@@ -20,9 +20,9 @@ from service.database.tables import clients, request_logs
 from service.jobs.intake import Accepted, IdempotencyConflict, IdempotencyInFlight, JobIntake
 from service.jobs.records import Asked
 from service.settings import Settings
+from testkit.polling import at_once
 from tests.support.caller import SWAP, Caller, located
 from tests.support.databases import migrated_database
-from tests.support.polling import at_once
 from tests.support.shop import Shop
 
 MONTH = 30 * 86_400.0

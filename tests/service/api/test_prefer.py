@@ -11,11 +11,11 @@ import pytest
 
 from service.api.accepted import preferred_wait
 from service.schemas.responses import WorkflowAcceptedResponse
+from testkit import servers
+from testkit.polling import until
 from tests.support.caller import SWAP, located
 from tests.support.databases import migrated_database
-from tests.support.polling import until
 from tests.support.shop import render
-from tests.support.storm import servers
 from tests.support.streams import Api, serve
 
 #: The longest wait that `api` allows.

@@ -17,7 +17,7 @@ from ulid import ULID
 from service.api import server
 from service.api.admission import network
 from service.storage.buckets import open_buckets
-from tests.support.polling import until
+from testkit.polling import until
 from tests.support.shop import render
 from tests.support.streams import Api, serve
 

@@ -19,16 +19,16 @@ from service.catalogue.specs import resolve_spec, stored_extra_sources
 from service.settings import Settings
 from service.storage.buckets import open_buckets
 from service.storage.objects import content_type_of
+from testkit.heic import heic
+from testkit.receiver import receiving
+from testkit.specimens import scene
+from testkit.still_life import PHOTO
 from tests.pipeline.photo.test_vector import ATTACKS, LOGO
 from tests.service.api.test_previews import ask
 from tests.service.media.test_fetcher import sends
 from tests.support.caller import Caller, assert_problem, located
 from tests.support.databases import migrated_engine
-from tests.support.heic import heic
 from tests.support.shop import REPORT, render
-from tests.support.specimens import scene
-from tests.support.still_life import PHOTO
-from tests.support.storm.receiver import receiving
 
 
 def upload(caller: Caller, kind: str = "", **options: Any) -> Any:

@@ -14,9 +14,9 @@ from service.batch.pairs import find_photos, pair_up
 from service.batch.spec_file import OrderInvalid, Review, read_review, read_spec
 from service.batch.state import Made, State
 from service.settings import Settings
+from testkit.photos import bad
+from testkit.worker import lean_networks
 from tests.support.shoot import PRESETS, Page, Shoot, photo
-from tests.support.storm.photos import bad
-from tests.support.storm.worker import lean_networks
 
 
 def local_maker(home: Path, state: State, out: Path, *, concurrency: int = 1) -> LocalMaker:

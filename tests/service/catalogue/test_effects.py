@@ -22,12 +22,12 @@ from service.catalogue.effects import NEEDS, WARNED, WORDS, in_effect, in_words
 from service.catalogue.specs import planned_spec, resolve_spec, stored_spec
 from service.catalogue.templates import bundled_fonts
 from service.settings import Settings
+from testkit.still_life import PHOTO, networks
+from testkit.worker import lean_networks
 from tests.support.caller import SWAP, Caller
 from tests.support.command_line import run
 from tests.support.shoot import Shoot, photo
 from tests.support.shop import REPORT, render
-from tests.support.still_life import PHOTO, networks
-from tests.support.storm.worker import lean_networks
 
 #: What callers name otherwise than `SwapOrder`, and what only a brand or the program sets.
 NAMES = {"scene": "scene_type", "preset": "output_preset", "colors": "dominant_colors", "brand": "pilot_brand"}

@@ -14,7 +14,7 @@ import yaml
 
 from service.database.tables import jobs, metadata
 from service.settings import Settings
-from tests.service.chart.kubernetes import REMEDY, Charts, find_charts, rendered
+from testkit.kubernetes import REMEDY, Charts, find_charts, rendered
 
 ROOT = Path(__file__).resolve().parents[3]
 CHART = ROOT / "service" / "chart"

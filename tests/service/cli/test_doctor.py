@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from service.jobs.worker_registry import WorkerHeartbeat, WorkerRegistry, sweep_heartbeat
+from testkit import still_life
 from tests.models.onnx_graphs import mean_of_channels
-from tests.support import still_life
 from tests.support.command_line import migrated_home, run
 
 

@@ -9,10 +9,10 @@ import pytest
 from PIL import Image
 
 from pipeline.core.networks import Networks
+from testkit.still_life import two_products
+from testkit.worker import lean_networks
 from tests.support import shoot, worker
 from tests.support.command_line import run
-from tests.support.still_life import two_products
-from tests.support.storm.worker import lean_networks
 from tests.support.worker import BOTTLE as SMALL_BOTTLE
 
 BOTTLE = str(files("service") / "sample" / "bottle.jpg")

@@ -15,8 +15,8 @@ from service.settings import Settings
 from service.storage.buckets import open_buckets
 from service.storage.cache import client_caches
 from service.storage.registry import ObjectRegistry
+from testkit.specimens import saved
 from tests.support.caller import Caller
-from tests.support.specimens import saved
 from tests.support.worker import BOTTLE, job_runner
 
 CUTOUTS = "/v1/cutouts"

@@ -13,10 +13,10 @@ from PIL import Image, ImageDraw
 from pipeline.core.networks import Networks
 from service.database.tables import ledger
 from service.settings import Settings
+from testkit.polling import until
+from testkit.specimens import saved
 from tests.service.cutouts.conftest import CUTOUTS, Mender, grey_png, plain_photo
 from tests.support.caller import SWAP
-from tests.support.polling import until
-from tests.support.specimens import saved
 from tests.support.worker import BOTTLE
 
 

@@ -25,9 +25,9 @@ from service.catalogue.catalogue import load_catalogue
 from service.catalogue.specs import stored_spec
 from service.cutouts.mask_file import MAX_BYTES
 from service.jobs.intake import JobIntake, NewJob
+from testkit.specimens import saved
 from tests.service.cutouts.conftest import CUTOUTS, Mender, grey_png, plain_photo
 from tests.support.caller import assert_problem
-from tests.support.specimens import saved
 from tests.support.worker import BOTTLE, raising, small
 
 

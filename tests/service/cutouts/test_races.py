@@ -22,9 +22,9 @@ from service.settings import Settings
 from service.storage.expiry import build_expirer
 from service.storage.mask_registry import NAMED, MaskRegistry
 from service.storage.registry import ObjectRegistry
+from testkit.polling import at_once
+from testkit.specimens import saved
 from tests.service.cutouts.conftest import CUTOUTS, Mender, grey_png
-from tests.support.polling import at_once
-from tests.support.specimens import saved
 from tests.support.worker import raising
 
 

@@ -6,9 +6,9 @@ import httpx
 import numpy as np
 import pytest
 
+from testkit.still_life import two_products
 from tests.service.cutouts.conftest import CUTOUTS, Mender, grey_png
 from tests.support.caller import SWAP
-from tests.support.still_life import two_products
 
 PHOTO, (MUG_MASK, VASE_MASK) = two_products()
 MUG, VASE, TABLE = [0.2, 0.7], [0.73, 0.7], [0.5, 0.15]

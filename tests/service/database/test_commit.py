@@ -20,8 +20,8 @@ from service.database.tables import clients, jobs
 from service.diagnostics.audit import Bounds, audit
 from service.settings import Settings
 from service.storage.buckets import open_buckets
+from testkit.polling import at_once
 from tests.support.databases import migrated_database, migrated_engine, take_writes
-from tests.support.polling import at_once
 
 Cut = Literal["before", "after"]
 

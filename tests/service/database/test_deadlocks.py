@@ -29,8 +29,8 @@ from service.orders.store import OrderIntake
 from service.settings import Settings
 from service.storage.mask_registry import MaskRegistry
 from service.storage.registry import ObjectRegistry, SourceExpired
+from testkit.polling import at_once
 from tests.support.databases import drop_database, migrated_database
-from tests.support.polling import at_once
 
 #: Rows of each kind, and how often a pair starts.
 ROWS, ROUNDS = 120, 12

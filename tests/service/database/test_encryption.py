@@ -8,7 +8,7 @@ import pytest
 from service.cli.options import settings_from
 from service.database.encryption import SecretCipher, SecretUnreadable, new_encryption_key, open_cipher
 from service.settings import Settings
-from tests.support.polling import at_once
+from testkit.polling import at_once
 
 OLD, NEW = new_encryption_key(), new_encryption_key()
 

@@ -14,8 +14,8 @@ from service.database.engine import create_engine
 from service.database.schema import SchemaLocked, SchemaOutdated, alembic_config, migrate, schema
 from service.database.tables import metadata
 from service.settings import Settings
+from testkit.polling import at_once
 from tests.support.databases import migrated_database
-from tests.support.polling import at_once
 
 
 # Indexes on expressions are compared by their SQL instead.

@@ -15,10 +15,10 @@ from service.database.tables import clients
 from service.diagnostics.audit import Bounds, audit
 from service.settings import Settings
 from service.supervisor.processes import ChildProcess
+from testkit import servers
+from testkit.polling import at_once
 from tests.support.databases import new_database
-from tests.support.polling import at_once
 from tests.support.shop import Shop, render
-from tests.support.storm import servers
 
 PROGRAM = shutil.which("pgbouncer", path="/usr/sbin:/usr/local/sbin:/usr/bin:/usr/local/bin") or shutil.which(
     "pgbouncer"

@@ -22,9 +22,9 @@ from service.settings import Settings
 from service.storage.directory import DirectoryBucket, UrlSigner
 from service.storage.objects import StoreUnavailable
 from service.webhooks.endpoints import Webhooks
+from testkit.servers import free_port
 from tests.support.databases import ON_SQLITE, take_writes
 from tests.support.shop import Shop
-from tests.support.storm.servers import free_port
 
 #: A database of the queue server on which no other test's worker is registered.
 ALONE = 9

@@ -15,10 +15,10 @@ from service.health.process import PATIENCE, ProcessHealth, probe
 from service.settings import Settings
 from service.storage.buckets import open_buckets
 from service.storage.objects import Bucket, StoreUnavailable
+from testkit.polling import until
+from testkit.servers import free_port
 from tests.support.command_line import run
 from tests.support.databases import migrated_engine
-from tests.support.polling import until
-from tests.support.storm.servers import free_port
 
 
 def test_a_process_whose_loop_hangs_is_dead_and_a_slow_start_is_not() -> None:

@@ -10,8 +10,8 @@ from service.accounts.ledger import InsufficientCredits
 from service.database.tables import jobs, ledger, request_logs
 from service.jobs.intake import Accepted, JobIntake, QueueFull, QueueShareTaken, TooManyUnfinishedJobs
 from service.settings import Settings
+from testkit.polling import at_once
 from tests.support.databases import ON_SQLITE
-from tests.support.polling import at_once
 from tests.support.shop import Shop, render
 
 

@@ -10,8 +10,8 @@ from ulid import ULID
 from service.jobs.queue import QUEUES, WAIT, Dispatcher, JobQueue, QueueUnavailable, build_broker, worker_client
 from service.jobs.records import Kind
 from service.jobs.worker_registry import WorkerHeartbeat, WorkerRegistry
+from testkit.polling import until
 from tests.support.databases import ON_SQLITE
-from tests.support.polling import until
 from tests.support.shop import Shop
 
 

@@ -13,8 +13,8 @@ from service.jobs.transitions import Jobs
 from service.operations.retry import Retries
 from service.settings import Settings
 from service.storage.buckets import open_buckets
+from testkit.polling import at_once
 from tests.support.databases import ON_SQLITE
-from tests.support.polling import at_once
 from tests.support.shop import Shop, Street
 
 NEW = {"seed": 1, "placement": {"stance": "lying"}}

@@ -14,8 +14,8 @@ from service.database.tables import jobs, metadata
 from service.diagnostics.audit import Bounds, audit
 from service.jobs.records import Claim, JobStatus, Kind, LeaseLost, NewRender
 from service.jobs.transitions import ENDED_AT_ONCE
+from testkit.polling import at_once
 from tests.support.databases import ON_SQLITE
-from tests.support.polling import at_once
 from tests.support.shop import REPORT, Shop, render
 
 

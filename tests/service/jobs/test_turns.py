@@ -15,8 +15,8 @@ from service.diagnostics.audit import Bounds, audit
 from service.jobs.records import Claim, JobFinished, LeaseLost
 from service.jobs.states import JobStates
 from service.jobs.turns import MAX_WEIGHT, set_weight
+from testkit.polling import at_once, until
 from tests.support.databases import ON_SQLITE
-from tests.support.polling import at_once, until
 from tests.support.shop import Street, render
 
 

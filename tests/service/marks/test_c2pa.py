@@ -27,9 +27,9 @@ from service.marks.chain import renewed
 from service.settings import Settings
 from service.worker.local import SpecInvalid, swap_file
 from service.worker.main import CANNOT_START, serve
+from testkit.servers import free_port
+from testkit.still_life import jpeg, networks, preset, spec, still_life
 from tests.support.databases import migrated_engine
-from tests.support.still_life import jpeg, networks, preset, spec, still_life
-from tests.support.storm.servers import free_port
 
 COMPOSITE = "compositeWithTrainedAlgorithmicMedia"
 

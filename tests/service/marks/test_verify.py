@@ -23,12 +23,12 @@ from service.marks.c2pa import open_credentials
 from service.marks.chain import renewed
 from service.marks.verify import MarksFound, check_apart, find_marks
 from service.settings import Settings
+from testkit.receiver import Quiet, serving
+from testkit.specimens import saved
+from testkit.still_life import jpeg, still_life
 from tests.service.marks.test_c2pa import COMPOSITE, picture, signing
 from tests.support.hostile import png_bomb
 from tests.support.installation import clock_off_by
-from tests.support.specimens import saved
-from tests.support.still_life import jpeg, still_life
-from tests.support.storm.receiver import Quiet, serving
 
 __all__ = ["signing"]
 

@@ -19,10 +19,10 @@ from service.media.deletion import Deletion
 from service.storage.mask_registry import MaskRegistry
 from service.storage.objects import ObjectNotFound, StoreUnavailable
 from service.storage.registry import SourceExpired
+from testkit.polling import at_once
+from testkit.still_life import PHOTO
 from tests.support.databases import ON_SQLITE
-from tests.support.polling import at_once
 from tests.support.shop import render
-from tests.support.still_life import PHOTO
 from tests.support.worker import Bench
 
 

@@ -14,8 +14,8 @@ import pytest
 from service.media.fetcher import MAX_REDIRECTS, Fetcher, FetchFailed, PhotoTooLarge
 from service.webhooks import connection
 from service.webhooks.connection import is_public
-from tests.support.storm.receiver import answer, receiving
-from tests.support.storm.servers import free_port
+from testkit.receiver import answer, receiving
+from testkit.servers import free_port
 
 PHOTO = b"\xff\xd8\xff" + bytes(5000) + b"\xff\xd9"
 

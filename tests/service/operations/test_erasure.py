@@ -35,9 +35,9 @@ from service.storage.expiry import Expirer
 from service.storage.mask_registry import MaskRegistry
 from service.storage.registry import ObjectRegistry, SourceExpired
 from service.webhooks.endpoints import Webhooks
+from testkit.polling import until
 from tests.support.command_line import run
 from tests.support.databases import ON_SQLITE
-from tests.support.polling import until
 from tests.support.shop import Shop, render
 
 #: The same bytes for each client.

@@ -16,9 +16,9 @@ from service.jobs.records import JobFinished, LeaseLost
 from service.orders.records import NoRoom
 from service.orders.store import Orders
 from service.webhooks.endpoints import Webhooks
+from testkit.polling import at_once
 from tests.service.jobs.test_limits import written
 from tests.support.databases import ON_SQLITE
-from tests.support.polling import at_once
 from tests.support.shop import Shop, render
 
 

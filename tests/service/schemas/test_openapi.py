@@ -26,10 +26,10 @@ from service.settings import Settings
 from service.storage.objects import SVG_TYPE, UPLOAD_TYPES
 from service.webhooks.endpoints import Webhooks
 from service.webhooks.outbox import MessageType
+from testkit.still_life import PHOTO, networks, preset, spec
 from tests.lanes import rest_in_gate
 from tests.support.documented import differences
 from tests.support.shop import Shop, render
-from tests.support.still_life import PHOTO, networks, preset, spec
 
 
 def operations(document: dict[str, Any]) -> list[tuple[str, dict[str, Any]]]:

@@ -19,7 +19,7 @@ from service.storage import cache as kept_module
 from service.storage.cache import ObjectCache, folder_cache
 from service.storage.directory import DirectoryBucket, UrlSigner
 from service.storage.objects import StoreUnavailable
-from tests.support.still_life import PHOTO, Counting, Darkener, by_colour, cut_out_png, jpeg, preset, spec, still_life
+from testkit.still_life import PHOTO, Counting, Darkener, by_colour, cut_out_png, jpeg, preset, spec, still_life
 
 
 class Studio:

@@ -16,9 +16,9 @@ from service.settings import Settings
 from service.storage.buckets import open_buckets
 from service.storage.cache import client_caches
 from service.storage.registry import ExpiredObject
+from testkit.still_life import PALETTE, PRODUCTS, Darkener, by_colour
 from tests.support.caller import Caller
 from tests.support.databases import ON_SQLITE
-from tests.support.still_life import PALETTE, PRODUCTS, Darkener, by_colour
 from tests.support.worker import Bench, Worker
 
 DAY = 86_400.0

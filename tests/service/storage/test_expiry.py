@@ -26,11 +26,11 @@ from service.storage.expiry import DELETE_DELAY, OrphanSweep, build_expirer
 from service.storage.objects import Bucket, StoreUnavailable
 from service.storage.registry import BucketName, SourceExpired
 from service.supervisor.processes import ChildProcess
+from testkit.polling import at_once, until
+from testkit.up import BACKDROP
 from tests.service.storage.conftest import DAY, Warehouse
 from tests.support.caller import Caller
-from tests.support.command_line import BACKDROP
 from tests.support.databases import ON_SQLITE, migrated_engine
-from tests.support.polling import at_once, until
 from tests.support.shop import render
 
 # Photos

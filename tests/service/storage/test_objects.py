@@ -23,7 +23,7 @@ from service.storage.directory import DirectoryBucket, UrlSigner
 from service.storage.objects import Bucket, ObjectNotFound, ObjectTooLarge, StoreUnavailable
 from service.storage.s3 import S3Bucket
 from service.storage.thumbnail import SIDE, thumbnail
-from tests.support.specimens import saved
+from testkit.specimens import saved
 
 
 def test_a_bucket_stores_replaces_lists_and_deletes_objects(objects: Bucket) -> None:

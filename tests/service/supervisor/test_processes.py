@@ -13,8 +13,8 @@ from service.settings import Settings
 from service.supervisor import processes
 from service.supervisor.processes import HostBusy, StopRequest, TooMuchWork, apart, supervise
 from service.supervisor.up import CannotStart, _open_home, _wait_until_ready
-from tests.support.polling import until
-from tests.support.storm.servers import free_port
+from testkit.polling import until
+from testkit.servers import free_port
 
 
 def program(tmp_path: Path, body: str) -> list[str]:

@@ -26,10 +26,10 @@ from service.telemetry.metrics import JobMetrics, RunMetrics, WebhookMetrics
 from service.telemetry.tracing import tracing
 from service.webhooks.endpoints import Webhooks
 from service.worker.observation import RunObserver
+from testkit.receiver import receiving
+from testkit.still_life import Darkener, by_colour
 from tests.support.caller import SWAP, Caller
-from tests.support.still_life import Darkener, by_colour
-from tests.support.storm.collector import collecting
-from tests.support.storm.receiver import receiving
+from tests.support.collector import collecting
 from tests.support.webhooks import Messenger, run
 from tests.support.worker import BOTTLE, ON_WHITE, Worker
 

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from service.webhooks.connection import Resolve, is_public
 from service.webhooks.sender import SendResult
-from tests.support.storm.receiver import receiving
+from testkit.receiver import receiving
 from tests.support.webhooks import make_server_context, post
 
 

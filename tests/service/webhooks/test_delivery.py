@@ -8,9 +8,9 @@ import pytest
 from service.webhooks.delivery import DELAYS, next_state
 from service.webhooks.outbox import AttemptResult
 from service.webhooks.sender import SendResult
+from testkit.receiver import answer, receiving
 from tests.support.databases import ON_SQLITE
 from tests.support.shop import Shop
-from tests.support.storm.receiver import answer, receiving
 from tests.support.webhooks import DELIVERED, DROPPED, FAILED, WAITING, Messenger, attempt, run
 
 

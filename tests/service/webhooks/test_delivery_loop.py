@@ -15,9 +15,9 @@ from service.database.engine import create_engine
 from service.settings import Settings
 from service.webhooks import delivery
 from service.webhooks.delivery import DeliveryLoop, keep_delivering
+from testkit.polling import until
+from testkit.receiver import answer, receiving
 from tests.support.databases import ON_SQLITE, migrated_database
-from tests.support.polling import until
-from tests.support.storm.receiver import answer, receiving
 from tests.support.webhooks import DELIVERED, WAITING, Messenger, delivering, run
 
 

@@ -18,9 +18,9 @@ from service.jobs.transitions import Jobs
 from service.storage.objects import SignedUrl, StoreUnavailable
 from service.webhooks.endpoints import Webhooks
 from service.webhooks.outbox import AttemptResult, Outbox
+from testkit.receiver import receiving
 from tests.support.databases import ON_SQLITE
 from tests.support.shop import REPORT, Shop, render
-from tests.support.storm.receiver import receiving
 from tests.support.webhooks import DELIVERED, FAILED, URL, WAITING, Messenger, run, states
 
 

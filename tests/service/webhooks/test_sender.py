@@ -12,8 +12,8 @@ import pytest
 from standardwebhooks import WebhookVerificationError
 
 from service.webhooks.sender import MAX_ANSWER_BYTES, SendResult
-from tests.support.storm.receiver import answer, receiving
-from tests.support.storm.servers import free_port
+from testkit.receiver import answer, receiving
+from testkit.servers import free_port
 from tests.support.webhooks import SECRET, post
 
 OLD_SECRET = "whsec_" + base64.b64encode(b"o" * 32).decode()

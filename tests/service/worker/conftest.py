@@ -8,8 +8,8 @@ import sqlalchemy as sa
 
 from pipeline.core.networks import Networks
 from service.settings import Settings
+from testkit.still_life import by_colour
 from tests.support.databases import migrated_engine
-from tests.support.still_life import by_colour
 from tests.support.worker import Worker
 
 

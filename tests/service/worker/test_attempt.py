@@ -17,8 +17,8 @@ from service.jobs.records import Claim, Kind
 from service.operations.roster import Drain, WorkerRoster
 from service.settings import Settings
 from service.worker.attempt import Isolation, LeaseRenewal, Stopping, Watchdog
+from testkit.polling import until
 from tests.support.databases import migrated_engine
-from tests.support.polling import until
 from tests.support.shop import Shop
 
 

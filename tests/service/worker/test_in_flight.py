@@ -20,9 +20,9 @@ from service.settings import Settings
 from service.storage.buckets import open_buckets
 from service.worker import main
 from service.worker.attempt import LeaseRenewal
-from tests.support.polling import until
-from tests.support.still_life import Darkener, by_colour
-from tests.support.storm.photos import Deed, outline, with_deed
+from testkit.photos import Deed, outline, with_deed
+from testkit.polling import until
+from testkit.still_life import Darkener, by_colour
 from tests.support.worker import ON_WHITE, Worker, left_over
 
 CUT_OUT = ON_WHITE | {"output_preset": "transparent_cutout"}

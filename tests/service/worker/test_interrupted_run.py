@@ -19,9 +19,9 @@ from service.settings import Settings
 from service.storage.directory import DirectoryBucket, UrlSigner
 from service.storage.expiry import Expirer
 from service.worker.attempt import LeaseRenewal
+from testkit.polling import until
+from testkit.still_life import Darkener, by_colour
 from tests.support.databases import migrated_database, take_writes
-from tests.support.polling import until
-from tests.support.still_life import Darkener, by_colour
 from tests.support.worker import ON_WHITE, Worker, left_over, raising
 
 

@@ -16,9 +16,9 @@ from service.settings import RENDERER_CHECKPOINT, Settings
 from service.worker.kernels import compile_kernels
 from service.worker.local import build_spec
 from service.worker.networks import compile_graphs, open_networks
+from testkit import still_life as made_up
+from testkit.still_life import cut_out_png, jpeg, still_life
 from tests.lanes import in_openvino
-from tests.support import still_life as made_up
-from tests.support.still_life import cut_out_png, jpeg, still_life
 
 SCENES = {name: scene for name, scene in load_catalogue().scenes.items() if name != "white"}
 #: One of each kind: the networks' results have the same type in all its scenes, so stand-ins return them there.

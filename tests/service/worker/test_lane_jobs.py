@@ -30,10 +30,10 @@ from service.jobs.records import Kind
 from service.settings import Settings
 from service.storage.buckets import open_buckets
 from service.worker import main
+from testkit.polling import until
+from testkit.still_life import PHOTO, Darkener, by_colour, jpeg, still_life
 from tests.support.databases import migrated_engine
-from tests.support.polling import until
 from tests.support.shop import Shop
-from tests.support.still_life import PHOTO, Darkener, by_colour, jpeg, still_life
 from tests.support.tiny_pipelines import load_pipeline, stable_diffusion
 from tests.support.worker import Worker, left_over
 

@@ -8,8 +8,8 @@ from pipeline.lettering.fonts import Fonts
 from service.supervisor import processes
 from service.worker import picture
 from service.worker.picture import artwork_for, open_logo
+from testkit.still_life import cut_out_png, still_life
 from tests.pipeline.photo.test_vector import ATTACKS, LOGO, svg
-from tests.support.still_life import cut_out_png, still_life
 
 TALL = svg('<rect width="10" height="40" fill="#102030"/>', 'viewBox="0 0 20 40"')
 

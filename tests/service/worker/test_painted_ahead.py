@@ -12,7 +12,7 @@ from pipeline.core.errors import OutOfMemory
 from pipeline.core.networks import Capabilities, Laid, Networks, Painted, PaintRequest
 from service.settings import Settings
 from service.worker import networks as opening
-from tests.support import still_life
+from testkit import still_life
 
 
 class Painter:

@@ -32,10 +32,10 @@ from service.storage.directory import DirectoryBucket, UrlSigner
 from service.storage.objects import StoreUnavailable
 from service.telemetry.metrics import RunMetrics
 from service.worker.observation import RunObserver
+from testkit.specimens import saved
+from testkit.still_life import PHOTO, Darkener
+from testkit.still_life import networks as stand_ins
 from tests.support.hostile import SENT
-from tests.support.specimens import saved
-from tests.support.still_life import PHOTO, Darkener
-from tests.support.still_life import networks as stand_ins
 from tests.support.worker import BOTTLE, ON_WHITE, Worker, raising
 
 

@@ -11,8 +11,8 @@ import httpx
 import pytest
 
 from backdrop_client import Backdrop, Retries, Spec
+from testkit.receiver import Quiet, serving
 from tests.support.served import Served
-from tests.support.storm.receiver import Quiet, serving
 
 #: An order that a lean worker can make: the photo's own cut-out, without a background.
 SPEC = Spec(scene="white", mood="calm", preset="transparent_cutout")

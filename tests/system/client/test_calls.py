@@ -23,10 +23,10 @@ from backdrop_client import (
     verify_webhook,
 )
 from service.webhooks.endpoints import Webhooks
-from tests.support.polling import until
+from testkit.photos import bad, good, mask
+from testkit.polling import until
+from testkit.receiver import receiving
 from tests.support.served import Served
-from tests.support.storm.photos import bad, good, mask
-from tests.support.storm.receiver import receiving
 from tests.system.client.conftest import QUICK, SPEC
 
 ROOT = Path(__file__).resolve().parents[3]

@@ -21,9 +21,9 @@ from backdrop_client import (
     Unreachable,
 )
 from backdrop_client.results import decoded
+from testkit.photos import bad, good
+from testkit.servers import free_port
 from tests.support.served import Served
-from tests.support.storm.photos import bad, good
-from tests.support.storm.servers import free_port
 from tests.system.client.conftest import SPEC, FaultyProxy, refuse
 
 

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from testkit.photos import good
 from tests.support.served import Served
-from tests.support.storm.photos import good
 
 CLIENT = Path(__file__).parents[3] / "client"
 PAGE = (CLIENT.parent / "docs" / "guides" / "callers" / "generated-clients.md").read_text("utf-8")

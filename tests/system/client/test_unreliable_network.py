@@ -19,8 +19,8 @@ from backdrop_client import (
     TooManyRequests,
     WaitTimeout,
 )
+from testkit.photos import Deed, good, with_deed
 from tests.support.served import Served
-from tests.support.storm.photos import Deed, good, with_deed
 from tests.system.client.conftest import SPEC, FaultyProxy, cut, hang_up, keep_back, lose, refuse, spoil
 
 

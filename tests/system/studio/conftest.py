@@ -16,10 +16,10 @@ from PIL import Image
 from service.accounts.clients import Accounts
 from service.database.engine import create_engine
 from service.settings import Settings
-from tests.support.browser import Visit, browser_or_skip, open_browser
-from tests.support.polling import until
-from tests.support.specimens import saved
-from tests.support.up import BOTTLE, Up, ended, job_id
+from testkit.browser import Visit, browser_or_skip, open_browser
+from testkit.polling import until
+from testkit.specimens import saved
+from testkit.up import BOTTLE, Up, ended, job_id
 
 #: The gate's whole journeys at the page. Other tests of the folder are nightly, except those of single modules.
 JOURNEYS = {

@@ -4,8 +4,8 @@ from typing import Any
 
 import pytest
 
-from tests.support.browser import Visit
-from tests.support.up import BOTTLE
+from testkit.browser import Visit
+from testkit.up import BOTTLE
 from tests.system.studio.conftest import (
     SECONDS,
     Guest,

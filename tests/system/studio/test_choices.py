@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
-from tests.support.browser import Visit
-from tests.support.up import BOTTLE, Up
+from testkit.browser import Visit
+from testkit.up import BOTTLE, Up
 from tests.system.studio.conftest import (
     PHONE,
     PLACE,

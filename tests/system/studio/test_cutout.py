@@ -9,8 +9,8 @@ import pytest
 from numpy.typing import NDArray
 from PIL import Image
 
-from tests.support.browser import Visit
-from tests.support.still_life import two_products
+from testkit.browser import Visit
+from testkit.still_life import two_products
 from tests.system.studio.conftest import (
     PHONE,
     Fingers,

@@ -6,8 +6,8 @@ from typing import Any
 
 from PIL import Image
 
-from tests.support.browser import Visit
-from tests.support.up import BOTTLE
+from testkit.browser import Visit
+from testkit.up import BOTTLE
 from tests.system.studio.conftest import (
     PLACE,
     SECONDS,

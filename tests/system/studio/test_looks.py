@@ -10,9 +10,9 @@ from typing import Any
 
 import pytest
 
-from tests.support.browser import Visit
-from tests.support.polling import until
-from tests.support.up import Up
+from testkit.browser import Visit
+from testkit.polling import until
+from testkit.up import Up
 from tests.system.studio.conftest import (
     PHONE,
     SECONDS,

@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
-from tests.support.browser import Visit
-from tests.support.polling import until
+from testkit.browser import Visit
+from testkit.polling import until
 from tests.system.studio.conftest import (
     SECONDS,
     Guest,

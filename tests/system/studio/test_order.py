@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 
-from tests.support.browser import Visit
-from tests.support.up import BOTTLE, Up, ended, job_id
+from testkit.browser import Visit
+from testkit.up import BOTTLE, Up, ended, job_id
 from tests.system.studio.conftest import (
     SECONDS,
     Guest,

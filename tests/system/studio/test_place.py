@@ -4,9 +4,9 @@ from typing import Any
 
 from PIL import Image, ImageDraw
 
-from tests.support.browser import Visit
-from tests.support.polling import until
-from tests.support.specimens import saved
+from testkit.browser import Visit
+from testkit.polling import until
+from testkit.specimens import saved
 from tests.system.studio.conftest import (
     PHONE,
     SECONDS,

@@ -4,9 +4,9 @@ from typing import Any
 
 import pytest
 
-from tests.support.browser import Visit
-from tests.support.polling import until
-from tests.support.up import BOTTLE, ended, grey, job_id, upload
+from testkit.browser import Visit
+from testkit.polling import until
+from testkit.up import BOTTLE, ended, grey, job_id, upload
 from tests.system.studio.conftest import (
     PLACE,
     PLACE_TITLE,

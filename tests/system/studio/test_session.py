@@ -6,9 +6,9 @@ from service.accounts.clients import Accounts
 from service.database.encryption import open_cipher
 from service.database.engine import create_engine
 from service.settings import Settings
-from tests.support.browser import Visit
-from tests.support.polling import until
-from tests.support.up import Up
+from testkit.browser import Visit
+from testkit.polling import until
+from testkit.up import Up
 from tests.system.studio.conftest import Guest, assert_accessible, on_stage, small_bottle
 
 

@@ -9,10 +9,10 @@ from typing import Any
 
 from PIL import Image, ImageOps
 
-from tests.support.browser import Visit
-from tests.support.polling import until
-from tests.support.specimens import saved
-from tests.support.up import BOTTLE, grey
+from testkit.browser import Visit
+from testkit.polling import until
+from testkit.specimens import saved
+from testkit.up import BOTTLE, grey
 from tests.system.studio.conftest import (
     SECONDS,
     Guest,

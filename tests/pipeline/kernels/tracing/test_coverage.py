@@ -14,7 +14,7 @@ from pipeline.kernels.tracing.rays import FACES
 from pipeline.scene.composition import compose
 from pipeline.scene.layout import Layout, Part
 from pipeline.scene.trace import trace
-from tests.support.still_life import spec
+from testkit.still_life import spec
 
 
 @cache

@@ -9,7 +9,7 @@ from pipeline.geometry.walls import Floor
 from pipeline.light.first_light import LightTracer, first_light
 from pipeline.scene.composition import compose
 from pipeline.scene.trace import trace
-from tests.support.still_life import spec
+from testkit.still_life import spec
 
 
 def test_two_threads_at_once_give_the_light_of_one_alone() -> None:

@@ -16,8 +16,8 @@ from service.accounts.clients import Accounts
 from service.catalogue.catalogue import load_catalogue
 from service.catalogue.specs import resolve_spec
 from service.database.tables import jobs, request_logs
+from testkit.polling import at_once
 from tests.support.caller import SWAP, Caller, assert_problem, located
-from tests.support.polling import at_once
 
 PINNED = {
     "palette": ["ivory", "#2F5D50", "rgb(232, 199, 184)"],

@@ -19,10 +19,10 @@ from service.webhooks.delivery import DeliveryLoop, build_delivery_loop
 from service.webhooks.endpoints import Webhooks
 from service.webhooks.outbox import Outbox
 from service.webhooks.sender import WebhookSender
+from testkit.receiver import receiving
 from tests.service.api.test_isolation import Owner
 from tests.support.caller import Caller, assert_problem, located
 from tests.support.shop import render
-from tests.support.storm.receiver import receiving
 from tests.support.webhooks import run
 
 

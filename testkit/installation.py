@@ -10,8 +10,8 @@ from typing import Any
 from service.database.engine import create_engine
 from service.database.schema import migrate
 from service.settings import Settings
-from tests.support.storm import servers
-from tests.support.storm.servers import Server
+from testkit import servers
+from testkit.servers import Server
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from pipeline.colour.spaces import srgb_profile
-from tests.support.heic import heic, turned
+from testkit.heic import heic, turned
 
 WIDTH, HEIGHT = 96, 80
 

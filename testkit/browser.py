@@ -1,6 +1,6 @@
 """A user at the studio page: a real Chromium, and what happened in it.
 
-`python -m tests.support.browser` prints which browser the tests use, and exits 1 where there is none.
+`python -m testkit.browser` prints which browser the tests use, and exits 1 where there is none.
 """
 
 import os

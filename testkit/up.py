@@ -4,6 +4,7 @@ import json
 import os
 import signal
 import subprocess
+import sys
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
@@ -12,10 +13,11 @@ import httpx
 import psutil
 from PIL import Image
 
-from tests.support.command_line import BACKDROP
-from tests.support.polling import until
-from tests.support.specimens import saved
+from testkit.polling import until
+from testkit.specimens import saved
 
+#: The installed program.
+BACKDROP = str(Path(sys.executable).with_name("backdrop"))
 BOTTLE = (files("service") / "sample" / "bottle.jpg").read_bytes()
 
 

@@ -1,8 +1,8 @@
 """A worker whose networks cost nothing, for tests and storms: the real process, pipeline and signals, ready in seconds.
 
-`python -m tests.support.storm.watch tests.support.storm.worker` runs it as `backdrop worker` runs the real worker.
+`python -m testkit.watch testkit.worker` runs it as `backdrop worker` runs the real worker.
 Photos with a cut-out of their own, on white, need no network. Other photos give the segmenter a deed for the process
-(`tests.support.storm.photos`).
+(`testkit.photos`).
 """
 
 import ctypes
@@ -23,8 +23,8 @@ from service.supervisor.processes import die_with_parent
 from service.telemetry.logs import configure_logs
 from service.worker.kernels import use_kept_kernels
 from service.worker.main import serve
-from tests.support.still_life import Darkener
-from tests.support.storm.photos import HELD, Deed, outline, plain, read_deed
+from testkit.photos import HELD, Deed, outline, plain, read_deed
+from testkit.still_life import Darkener
 
 _VERSIONS = {"segmenter": "lean", "segmenter_device": "cpu", "generator": "lean", "generator_device": "cpu"}
 

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from tests.support.specimens import saved
+from testkit.specimens import saved
 
 #: The file in an installation's home for which Deed.HELD waits.
 HELD = "held"
@@ -14,7 +14,7 @@ _WIDTH, _HEIGHT = 200, 240
 
 
 class Deed(Enum):
-    """A deed of `tests.support.storm.worker` in its first step. The photo's background has its colour."""
+    """A deed of `testkit.worker` in its first step. The photo's background has its colour."""
 
     #: Sleep 1.5 seconds at each of the two looks, as a slow network does.
     SLOW = (10, 200, 10)

@@ -15,9 +15,9 @@ from pipeline.core.spec import Mood, Preset, Scene, SceneKind, Spec
 from pipeline.core.types import Photo, Rgb8
 from pipeline.geometry.ray import Field
 from pipeline.scene.layout import Layout
-from tests.support.specimens import saved
+from testkit.specimens import saved
 
-SAMPLES = Path(__file__).resolve().parents[2] / "service" / "sample"
+SAMPLES = Path(__file__).resolve().parents[1] / "service" / "sample"
 
 
 def still_life(width: int = 240, height: int = 300, *, cut: bool = False) -> tuple[Rgb8, NDArray[np.float32]]:

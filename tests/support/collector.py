@@ -11,7 +11,7 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import (
     ExportTraceServiceResponse,
 )
 
-from tests.support.storm.receiver import Quiet, serving
+from testkit.receiver import Quiet, serving
 
 
 @dataclass(frozen=True)

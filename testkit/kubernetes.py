@@ -1,6 +1,6 @@
 """Helm and the Kubernetes API's schemas, for the chart's tests. Both come as wheels, and nothing is installed.
 
-`python -m tests.service.chart.kubernetes` downloads them to the user's cache, 61 MB, once. It exits 1 on failure.
+`python -m testkit.kubernetes` downloads them to the user's cache, 61 MB, once. It exits 1 on failure.
 """
 
 import hashlib
@@ -22,7 +22,7 @@ import yaml
 from jsonschema import Draft202012Validator
 from referencing import Registry, Resource
 
-REMEDY = "Helm or the Kubernetes API's schemas are missing. Run .venv/bin/python -m tests.service.chart.kubernetes."
+REMEDY = "Helm or the Kubernetes API's schemas are missing. Run .venv/bin/python -m testkit.kubernetes."
 KUBERNETES = "1.37.0"
 #: Of the schemas in the wheel, those that allow only the API's own fields.
 _SCHEMAS = f"kubernetes_validate/kubernetes-json-schema/v{KUBERNETES}-local-strict"

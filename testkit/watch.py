@@ -1,6 +1,6 @@
 """Supervise a worker's process as `backdrop worker` does: stopped with it, replaced when it dies.
 
-python -m tests.support.storm.watch MODULE [ARGUMENT ...]
+python -m testkit.watch MODULE [ARGUMENT ...]
 
 This module imports nothing that the worker needs: that would double the time of its start.
 """

@@ -11,9 +11,9 @@ import psutil
 
 from service.settings import Settings
 from service.supervisor.processes import ChildProcess
-from tests.support.storm.servers import free_port
+from testkit.servers import free_port
 
-_LEAN = ("tests.support.storm.watch", "tests.support.storm.worker")
+_LEAN = ("testkit.watch", "testkit.worker")
 
 
 @dataclass
