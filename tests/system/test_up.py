@@ -110,23 +110,6 @@ def test_a_job_cancelled_while_it_runs_is_refunded_once_and_its_worker_takes_the
         assert sorted(entry["kind"] for entry in credits["entries"]) == ["debit"] * 3 + ["grant"] + ["refund"] * 2
 
 
-@pytest.mark.nightly  # starts everything again; in the gate service/worker/test_in_flight.py stops a worker with jobs
-def test_ctrl_c_during_a_job_loses_nothing_and_leaves_no_process(up: Up) -> None:
-    with up.client("interrupted", 10) as api:
-        job = job_id(api, BOTTLE)
-        under_way(api, job)
-    headers = api.headers
-
-    assert up.stop() == 0
-    up.start()
-
-    with httpx.Client(base_url=up.address, headers=headers, timeout=300) as api:
-        found = ended(api, job)
-        assert found["status"] == "SUCCESS"
-        assert found["attempt"] == 1, "a stop of the worker costs the job no attempt"
-        assert api.get("/v1/credits").json()["balance"] == 10 - found["credits_cost"]
-
-
 @pytest.mark.parametrize("servers_of", [EMBEDDED], indirect=True)
 def test_only_its_owner_can_read_the_home(up: Up) -> None:
     up.client("private", 10).close()

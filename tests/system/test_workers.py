@@ -223,21 +223,6 @@ def four_in_flight(installation: Installation) -> list[Accepted]:
 
 
 @at_night
-def test_a_stopped_worker_hands_back_four_jobs_in_flight_uncounted(
-    roomy: Installation,
-) -> None:
-    with roomy.held():
-        orders = four_in_flight(roomy)
-        process = process_of(roomy.workers[0])
-        roomy.signal_stop(process)
-    process.wait(roomy.settings.stop_grace)
-
-    assert [roomy.outcome(one) for one in orders] == [("SUCCESS", None)] * 4
-    assert [roomy.job(one).attempt for one in orders] == [1] * 4
-    assert roomy.wrong() == []
-
-
-@at_night
 def test_four_jobs_in_flight_all_start_again_when_their_worker_is_killed(roomy: Installation) -> None:
     with roomy.held():
         orders = four_in_flight(roomy)

@@ -43,32 +43,22 @@ def fetching(caller: Caller, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(state, "fetcher", replace(state.fetcher, allow_private=True))
 
 
-def test_a_photo_by_url_is_stored_with_the_type_of_its_bytes(caller: Caller, fetching: None) -> None:
+@pytest.mark.parametrize("way", ["url", "form", "image/jpeg", "image/png", "image/jpg", "IMAGE/JPEG; q=1"])
+def test_a_photo_by_url_in_a_form_or_as_the_body_is_stored_with_the_type_of_its_bytes(
+    caller: Caller, fetching: None, way: str
+) -> None:
     with receiving(sends(PHOTO)) as receiver:
-        answer = upload(caller, json={"url": f"{receiver.url}/jar.png"})
+        ways: dict[str, dict[str, Any]] = {
+            "url": {"json": {"url": f"{receiver.url}/jar.png"}},
+            "form": {"files": {"file": ("jar.png", PHOTO, "image/png")}},
+        }
+        answer = upload(caller, **ways.get(way, {"content": PHOTO, "kind": way}))
 
     assert answer.status_code == 201, answer.text
     stored = answer.json()
     assert (stored["content_type"], stored["bytes"]) == ("image/jpeg", len(PHOTO))
     assert stored["key"].endswith(".jpg")
     assert caller.submit(caller.body(source_image_s3_key=stored["key"])).status_code == 202
-
-
-def test_a_photo_as_multipart_is_stored_in_one_call(caller: Caller) -> None:
-    answer = upload(caller, files={"file": ("jar.png", PHOTO, "image/png")})
-
-    assert answer.status_code == 201, answer.text
-    assert answer.json()["content_type"] == "image/jpeg"
-    assert caller.submit(caller.body(source_image_s3_key=answer.json()["key"])).status_code == 202
-
-
-@pytest.mark.parametrize("kind", ["image/jpeg", "image/png", "image/jpg", "IMAGE/JPEG; q=1"])
-def test_a_photo_as_the_body_is_stored_in_one_call(caller: Caller, kind: str) -> None:
-    answer = upload(caller, content=PHOTO, kind=kind)
-
-    assert answer.status_code == 201, answer.text
-    assert (answer.json()["content_type"], answer.json()["bytes"]) == ("image/jpeg", len(PHOTO))
-    assert caller.submit(caller.body(source_image_s3_key=answer.json()["key"])).status_code == 202
 
 
 @pytest.mark.parametrize("kind", ["application/octet-stream", "application/x-www-form-urlencoded", "text/plain", ""])

@@ -7,14 +7,11 @@ from typing import Any
 import numpy as np
 import pytest
 import sqlalchemy as sa
-from numpy.typing import NDArray
-from PIL import Image, ImageDraw
 
 from pipeline.core.networks import Networks
 from service.database.tables import ledger
 from service.settings import Settings
 from testkit.polling import until
-from testkit.specimens import saved
 from tests.service.cutouts.conftest import CUTOUTS, Mender, grey_png, plain_photo
 from tests.support.caller import SWAP
 from tests.support.worker import BOTTLE
@@ -140,50 +137,6 @@ def test_a_cutout_is_enough_for_the_plan_to_say_why_the_scene_is_turned_and_how_
     assert scene["changed"] == "The product was photographed from above, so the scene is shown from above."
     codes, scene = planned(stance=scene["own_view"])
     assert (codes, scene["painted"], scene["changed"], scene["own_view"]) == ([], "tabletop", None, None)
-
-
-def long_and_thin() -> tuple[bytes, bytes]:
-    """Return a photo of a barely standing product, and its mask as PNG."""
-    mask = Image.new("L", (1600, 900), 0)
-    ImageDraw.Draw(mask).ellipse((80, 310, 880, 430), fill=255)
-    mask = mask.rotate(4, Image.Resampling.BICUBIC, center=(480, 370))
-    photo = Image.composite(Image.new("RGB", mask.size, (190, 40, 30)), Image.new("RGB", mask.size, "gainsboro"), mask)
-    return saved(photo, "JPEG", quality=92), grey_png(np.asarray(mask))
-
-
-def upper_half(codes: NDArray[np.uint8]) -> bytes:
-    rows = np.flatnonzero((codes > 127).any(axis=1))
-    half = codes.copy()
-    half[rows.sum() // len(rows) :] = 0
-    return grey_png(half)
-
-
-@pytest.mark.nightly  # the test of the plan above mends a product too
-def test_a_plan_places_a_mended_product_where_the_previews_do(mender: Mender) -> None:
-    photo, mask = long_and_thin()
-    thin, bottle = mender.cut_out(photo), mender.cut_out()
-    found = mender.picture(bottle["mask_url"])
-    for view, mended, scene, seed in (
-        (thin, mask, "podium", 2),
-        (bottle, grey_png(found), "flat_lay_linen", 1),
-        (bottle, upper_half(found), "podium", 1),
-    ):
-        assert mender.mend(view["public_id"], mended).status_code == 200
-        body = mender.body(source_image_s3_key=view["source_image_s3_key"], output_preset="open_graph")
-        body["scene_type"] = scene
-
-        def place(body: dict[str, Any]) -> list[float]:
-            box: list[float] = mender.ask("POST", SWAP, json=body, params={"dry_run": "true"}).json()["place"]["box"]
-            return box
-
-        planned = place(body)
-        accepted = mender.ask("POST", SWAP, json=body, params={"preview": "true", "seed": seed}).json()
-        mender.finish(accepted["job_id"])
-        look = mender.get(f"/v1/jobs/{accepted['job_id']}").json()["render"]
-        placed = pytest.approx(look["report"]["cutout"]["placed_box"], abs=0.01)
-        of_look = body | {"source_image_s3_key": None, "source_render_public_id": look["public_id"]}
-        assert planned == placed, (scene, seed)
-        assert place(of_look) == placed, (scene, seed)
 
 
 def test_with_return_representation_one_call_returns_the_cutout(mender: Mender) -> None:

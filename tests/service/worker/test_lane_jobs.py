@@ -1,30 +1,21 @@
-"""Jobs whose pictures are painted together: each gets its own picture and the right credits."""
+"""Jobs on the device lane: a lost device costs none of them an attempt, and a worker without one says so."""
 
-import inspect
-import io
 import sys
 import threading
-from collections import defaultdict
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
 import sqlalchemy as sa
-from PIL import Image
 
-from models.hub.generator import DiffusersGenerator
 from models.lane import DeviceLane
-from pipeline.background import growth
 from pipeline.core.networks import FunctionSegmenter, Networks
 from pipeline.core.order import SwapOrder
-from service.catalogue.catalogue import Catalogue, load_catalogue
+from service.catalogue.catalogue import load_catalogue
 from service.catalogue.specs import stored_spec
 from service.database.engine import create_engine
-from service.jobs.intake import Accepted
 from service.jobs.queue import JobQueue
 from service.jobs.records import Kind
 from service.settings import Settings
@@ -34,52 +25,9 @@ from testkit.polling import until
 from testkit.still_life import PHOTO, Darkener, by_colour, jpeg, still_life
 from tests.support.databases import migrated_engine
 from tests.support.shop import Shop
-from tests.support.tiny_pipelines import load_pipeline, stable_diffusion
 from tests.support.worker import Worker, left_over
 
 DARK = jpeg(still_life()[0] // 2)
-#: The seed of the job whose painting is not finite.
-BROKEN = 13
-
-
-@pytest.fixture(scope="module")
-def tiny(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    import torch
-
-    folder = tmp_path_factory.mktemp("sd")
-    torch.manual_seed(0)
-    stable_diffusion(folder).save_pretrained(folder / "stable-diffusion-v1-5")
-    return folder / "stable-diffusion-v1-5"
-
-
-class BreakingPipeline:
-    """A pipeline that returns NaN for one seed, and calls back after each step."""
-
-    def __init__(self, pipe: Any) -> None:
-        self.pipe, self.sizes = pipe, list[int]()
-        type(self).__call__.__signature__ = inspect.signature(type(pipe).__call__)  # type: ignore[attr-defined]  # of functions
-        #: Its paintings, by seed, in the order of the calls.
-        self.painted: dict[int, list[Any]] = defaultdict(list)
-        self.after_step: Callable[[], None] = lambda: None
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self.pipe, name)
-
-    def __call__(self, **given: Any) -> Any:
-        generators = given["generator"] if isinstance(given["generator"], list) else [given["generator"]]
-        self.sizes.append(len(generators))
-        callback = given["callback_on_step_end"]
-
-        def step(*seen: Any) -> Any:
-            self.after_step()
-            return callback(*seen)
-
-        answer = self.pipe(**given | {"callback_on_step_end": step})
-        for number, generator in enumerate(generators):
-            if generator.initial_seed() == BROKEN:
-                answer.images[number] = np.nan
-            self.painted[generator.initial_seed()].append(answer.images[number].copy())
-        return answer
 
 
 @contextmanager
@@ -96,82 +44,6 @@ def running(worker: Worker, many: int) -> Iterator[Callable[[], None]]:
     yield one_more
     for thread in threads:
         thread.join()
-
-
-def picture(worker: Worker, accepted: Accepted) -> Any:
-    file = worker.renders.get(worker.shop.render(accepted).key, max_bytes=10_000_000)
-    return np.asarray(Image.open(io.BytesIO(file)).convert("RGB"), np.float32)
-
-
-def generator_of(folder: Path) -> tuple[DiffusersGenerator, BreakingPipeline]:
-    generator = load_pipeline(folder, size=64, steps=3)
-    pipe = generator._pipe = BreakingPipeline(generator._pipe)
-    return generator, pipe
-
-
-def lossless(catalogue: Catalogue) -> Catalogue:
-    """The catalogue with open_graph as PNG: a JPEG makes ten levels of a thousandth where a coefficient is rounded."""
-    place = replace(catalogue.presets["open_graph"], formats=("png",), max_bytes=None)
-    return replace(catalogue, presets={**catalogue.presets, place.name: place})
-
-
-#: The orders of four jobs: different scenes, without colours, so that each is painted once.
-ASKED: tuple[dict[str, Any], ...] = (
-    {"scene_type": "podium", "seed": 3},
-    {"scene_type": "marble_tabletop", "seed": 4},
-    {"scene_type": "neon", "seed": BROKEN},
-    {"scene_type": "garden_bokeh", "seed": 6},
-)
-
-
-@pytest.mark.nightly  # models/test_batches.py has the batch, worker/test_in_flight.py the jobs
-def test_a_batch_of_four_with_a_cancelled_and_a_failed_one_gives_the_others_their_own_pictures(
-    engine: sa.Engine, tmp_path: Path, tiny: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    # The noise of an untrained network can look like a product that grew, and then Backdrop would try another seed.
-    monkeypatch.setattr(growth, "COLOUR", 1.0)
-    generator, pipe = generator_of(tiny)
-    # It waits for the fourth, however long that takes.
-    together = DeviceLane(batch_size=4, batch_wait=120, segmenting=False)
-    worker = Worker(engine, tmp_path, Networks(by_colour, generator))
-    worker.make_with(lane=together, catalogue=lossless(worker.runner.maker.catalogue))
-    orders = [worker.order(PHOTO, dominant_colors=[], **asked) for asked in ASKED]
-    cancelled, ends, fails, also_ends = orders
-
-    def cancel() -> None:
-        pipe.after_step = lambda: None
-        worker.shop.jobs.cancel(cancelled.job_id, client_id=worker.shop.client.id)
-
-    pipe.after_step = cancel
-    with running(worker, 4):
-        pass
-    together.close()
-
-    assert pipe.sizes == [4]
-    assert worker.end(cancelled) == ("FAILURE", "cancelled")
-    assert worker.end(fails) == ("IN_PROGRESS", None), "it is tried once more"
-    assert [worker.end(one) for one in (ends, also_ends)] == [("SUCCESS", None)] * 2
-    assert len(left_over(tmp_path)) == 2
-
-    alone = DeviceLane(segmenting=False)
-    worker.make_with(lane=alone)
-    worker.again_at_once(fails)
-    worker.runner.run("any")
-    assert worker.end(fails) == ("FAILURE", "model_failed")
-    assert worker.shop.balance == 10 - 2 * 2, "two are paid for, two are refunded"
-
-    singles = [worker.order(PHOTO, dominant_colors=[], **asked) for asked in (ASKED[1], ASKED[3])]
-    for _ in singles:
-        worker.runner.run("any")
-    alone.close()
-    assert pipe.sizes == [4, 1, 1, 1]
-    of_batch, of_one = ([picture(worker, one) for one in some] for some in ((ends, also_ends), singles))
-    for seed in (ASKED[1]["seed"], ASKED[3]["seed"]):
-        in_batch, single = pipe.painted[seed]
-        np.testing.assert_allclose(in_batch, single, atol=1e-3)
-    for mine, same, other in zip(of_batch, of_one, reversed(of_one), strict=True):
-        # Not closer: where colours are measured, 1e-5 can change the cluster, and so the whole picture's colours.
-        assert 10 * np.abs(mine - same).mean() < np.abs(mine - other).mean()
 
 
 class Sticky(Darkener):
