@@ -57,7 +57,7 @@ def not_opened(settings: Settings) -> NoReturn:
     pytest.fail("the networks were loaded, and nothing was left to do")
 
 
-@pytest.mark.nightly  # all steps; the gate's test below resumes a killed run of three
+@pytest.mark.nightly  # of a benchmark; it runs all steps
 def test_a_killed_run_resumes_and_its_page_has_every_row(tmp_path: Path) -> None:
     settings, said = Settings(home=tmp_path, device="cpu"), list[str]()
 
@@ -124,7 +124,7 @@ def test_a_missing_model_is_reported_in_a_sentence(tmp_path: Path, monkeypatch: 
     assert "Traceback" not in result.output
 
 
-@pytest.mark.nightly  # in full; the gate's test has a stand-in for the pipeline, and one product
+@pytest.mark.nightly  # of a benchmark; it paints with torch
 def test_a_tiny_pipeline_under_a_controlnet_is_checked_in_full(tmp_path: Path) -> None:
     import torch
 
