@@ -113,11 +113,12 @@ class DeviceLane:
         def on_lane(segmenter: Segmenter) -> Segmenter:
             return FunctionSegmenter(lambda image: self.call(lambda: segmenter(image), check), segmenter.side)
 
-        second = networks.second_segmenter
+        second, witness = networks.second_segmenter, networks.witness
         return replace(
             networks,
             segmenter=on_lane(networks.segmenter),
             second_segmenter=None if second is None else on_lane(second),
+            witness=None if witness is None else on_lane(witness),
         )
 
     def call(self, call: Callable[[], Any], check: Callable[[], None]) -> Any:

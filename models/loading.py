@@ -10,7 +10,7 @@ import logging
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from models.device import (
     Device,
@@ -39,8 +39,8 @@ logger = logging.getLogger(__name__)
 
 #: Class of Backdrop's own network in model_index.json (`models.light`).
 LIGHT_CLASS = "LightPipeline"
-#: The segmenter that gets a second segmenter: the ensemble's thresholds were measured on u2net with u2netp.
-SECONDED_SEGMENTER = "u2net"
+#: The segmenter and second segmenter whose common mask was measured.
+MEASURED = ("u2net", "u2netp")
 
 
 @dataclass(frozen=True)
@@ -81,12 +81,13 @@ def load_networks(
     With the device `auto`, a network runs on the CPU if its library can't use the GPU. The versions' `device_warning`
     and the log then report this. Raises DeviceUnavailable if CUDA was requested by name.
 
-    `second_segmenter` is used only with the segmenter that it was measured with. `viewpoint` is a folder with graph and
-    head of the viewpoint classifier, whose network's weights are in `weights`. `runtime` is as in `load_generator`.
+    `second_segmenter` makes the mask too if both are MEASURED. Another one is the `witness`. `viewpoint` is a folder
+    with graph and head of the viewpoint classifier, whose network's weights are in `weights`. `runtime` is as in
+    `load_generator`.
     """
     place = resolve_device(device)
-    seconded = second_segmenter is not None and segmenter == SECONDED_SEGMENTER
-    names = [segmenter, str(second_segmenter)] if seconded else [segmenter]
+    role = _role(segmenter, second_segmenter)
+    names = [segmenter] if role is None else [segmenter, str(second_segmenter)]
     # These libraries rarely need the GIL, so the segmenters load in parallel with the generator.
     with ThreadPoolExecutor(1) as pool:
         cutting = [pool.submit(load_segmenter, name, weights=weights, device=place, runtime=runtime) for name in names]
@@ -102,9 +103,8 @@ def load_networks(
     if (warning := _device_warning(device, place, cutters[0][0])) is not None:
         logger.warning("%s", warning)
         versions["device_warning"] = warning
-    second = None
-    if seconded:
-        second, versions["second_segmenter"] = cutters[1]
+    if role is not None:
+        versions[role] = cutters[1][1]
     looking = None
     if viewpoint is not None:
         looking = GraphViewpoint(viewpoint, weights, runtime)
@@ -113,9 +113,17 @@ def load_networks(
         segmenter=cutters[0][0],
         generator=paint,
         versions=versions,
-        second_segmenter=second,
+        second_segmenter=cutters[1][0] if role == "second_segmenter" else None,
+        witness=cutters[1][0] if role == "witness" else None,
         viewpoint=looking,
     )
+
+
+def _role(segmenter: str, second: str | None) -> Literal["second_segmenter", "witness"] | None:
+    """Return what a second network does: it makes the mask too, only looks for doubtful pieces, or nothing."""
+    if second == MEASURED[1]:
+        return "second_segmenter" if segmenter == MEASURED[0] else None
+    return None if second is None else "witness"
 
 
 def _device_warning(choice: DeviceChoice, place: Device, segmenter: RembgSegmenter) -> str | None:

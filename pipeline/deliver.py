@@ -12,6 +12,7 @@ from pipeline.core.spec import Spec
 from pipeline.core.stages import Stages
 from pipeline.core.types import Alpha, Encoded, Photo, Placed, Rgb
 from pipeline.cutout.cutting import Cut
+from pipeline.delivery.acceptance import publishable
 from pipeline.delivery.encode import encode
 from pipeline.delivery.inspection import background_palette, cutout_report, frame_report, inspect
 from pipeline.delivery.output import ordered
@@ -147,7 +148,7 @@ def report_on(stages: Stages, made: Made, measured: Encoded, versions: dict[str,
             touches=place.edges if spec.placement.moves else None,
             lettered=made.cover,
         )
-    return Report(
+    report = Report(
         palette=replace(palette, assigned=source.assigned),
         fidelity=fidelity,
         preset=rules,
@@ -176,3 +177,4 @@ def report_on(stages: Stages, made: Made, measured: Encoded, versions: dict[str,
         layers=made.lettering.reports if made.lettering else None,
         alt=made.lettering.alt if made.lettering else None,
     )
+    return replace(report, publishable=publishable(report, made.warnings))

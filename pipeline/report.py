@@ -101,7 +101,7 @@ class RuleCheck:
 class CutoutReport:
     """The cut-out of the product from its photo."""
 
-    confidence: Annotated[float, "Backdrop's confidence in the cut-out, 0 to 1."]
+    confidence: Annotated[float, "Probability, 0 to 1, that the cut-out's outline is right."]
     warnings: Annotated[list[str], "Codes of possible faults, such as low_confidence."]
     cut_sides: Annotated[list[str], "Sides of the photo that crop the product: left, top, right, bottom."]
     where: Annotated[dict[str, list[list[int]]], "Boxes by warning: left, top, right, bottom, in pixels of the photo."]
@@ -425,6 +425,9 @@ class Report:
     ] = None
     layers: Annotated[list[LayerReport] | None, "Each text and logo. Absent if you asked for none."] = None
     alt: Annotated[str | None, "Text alternative of the picture, with its layers' texts. Absent without layers."] = None
+    publishable: Annotated[
+        float | None, "Probability, 0 to 1, that a person would publish the picture as it is. Absent in older reports."
+    ] = None
     acceptance: Annotated[
         AcceptanceReport | None, "The limits that the picture must keep. Absent if there are none."
     ] = None

@@ -121,8 +121,8 @@ def swap(
     with stages("decode"):
         photo, own = decode(data, limits), OwnPicture.of(spec, files, limits)
         spec = guided(spec, own)
-    cut = Cutting(photo, data, networks, cache, mask).product(stages, spec.subject)
-    cutout = cut.unassessed
+    cutting = Cutting(photo, data, networks, cache, mask, doubts=spec.acceptance.accept not in ("", "none"))
+    cutout = (cut := cutting.product(stages, spec.subject)).unassessed
     size = photo.rgb.shape[1], photo.rgb.shape[0]
     width, height = ordered(spec.preset, spec.output).size or size
 
@@ -209,7 +209,7 @@ def cut_out(
     with stages("decode"):
         photo = decode(data, limits)
     try:
-        found = Cutting(photo, data, networks, cache).product(stages).assessed()
+        found = Cutting(photo, data, networks, cache, doubts=True).product(stages).assessed()
     except NoSubject:
         found = None
     if subject is None:

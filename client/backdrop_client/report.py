@@ -245,5 +245,6 @@ class Report(TypedDict, total=False):
     shadow: ShadowReport | None
     layers: list[LayerReport] | None
     alt: str | None
+    publishable: float | None
     acceptance: AcceptanceReport | None
     marks: MarksReport | None

@@ -160,6 +160,8 @@ class Networks:
     versions: Mapping[str, str] = field(default_factory=dict)
     #: A second opinion on the photo; None: the segmenter looks at it twice more instead.
     second_segmenter: Segmenter | None = None
+    #: A network that looks for doubtful pieces only, because no mask of the two together was measured.
+    witness: Segmenter | None = None
     #: None: Backdrop does not classify whether a product stands or lies.
     viewpoint: ViewpointClassifier | None = None
     #: Maximum number of paintings for one background, with a generator that paints pictures.
@@ -172,6 +174,7 @@ def cutting(networks: Networks) -> dict[str, str] | None:
     """Return the versions and the device of the networks that cut out; None where one of them has no version."""
     needed = {"segmenter"}
     needed |= {"second_segmenter"} if networks.second_segmenter is not None else set()
+    needed |= {"witness"} if networks.witness is not None else set()
     needed |= {"viewpoint"} if networks.viewpoint is not None else set()
     if not needed <= networks.versions.keys():
         return None

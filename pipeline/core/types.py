@@ -37,19 +37,42 @@ class Photo:
 
 
 @dataclass(frozen=True)
+class Piece:
+    """A part of a photo of which an owner should say whether it belongs to the product."""
+
+    #: Its number, from 1.
+    number: int
+    #: Left, top, right, bottom in the photo's pixels.
+    box: Box
+    #: Its area as a share of the product's.
+    share: float
+    #: Whether the networks' cut-out has it, and the probability, 0–1, that this is wrong.
+    kept: bool
+    wrong: float
+
+
+@dataclass(frozen=True)
+class Doubts:
+    """The pieces of a cut-out, and what each answer changes."""
+
+    pieces: tuple[Piece, ...] = ()
+    #: PNG of the photo's size with two channels: the piece at each pixel, 0 for none, and the alpha, 0–255, of the
+    #: answer that the networks did not give. Empty without pieces.
+    layer: bytes = b""
+
+
+@dataclass(frozen=True)
 class Segmentation:
     """The mask at the photo's size, with the figures behind its confidence."""
 
     #: H×W alpha in [0, 1].
     alpha: Alpha
-    #: The probability that the mask is right (`pipeline.cutout.warnings`); 1 for the file's own alpha.
+    #: The probability that the mask is right (`pipeline.cutout.doubts`); 1 for the file's own alpha.
     confidence: float = 1.0
     #: Areas that only some looks classify as product: left, top, right, bottom in the photo's pixels.
     disputed: tuple[Box, ...] = ()
-    #: Inputs of the confidence: the smallest intersection over union of two looks, 0–1, and the undecided share
-    #: (`pipeline.cutout.warnings.undecided_share`).
-    agreement: float = 1.0
-    undecided: float = 0.0
+    #: None: nobody asked for them.
+    doubts: Doubts | None = None
 
 
 @dataclass(frozen=True)
@@ -72,6 +95,8 @@ class Cutout:
     #: A network's view of how the photo was taken: 0–1 for each of `pipeline.core.networks.Viewpoint`; empty where no
     #: network looked.
     viewpoint: Mapping[str, float] = field(default_factory=dict)
+    #: None: nobody asked for them.
+    doubts: Doubts | None = None
 
     @property
     def aspect(self) -> float:

@@ -7,6 +7,7 @@ The pipeline knows only names and bytes. Its caller decides where to store them 
 
 import hashlib
 import json
+from dataclasses import astuple
 from io import BytesIO
 from typing import Literal, Protocol
 
@@ -14,7 +15,7 @@ import numpy as np
 
 from pipeline.core.networks import Networks, cutting
 from pipeline.core.order import PhotoPlace
-from pipeline.core.types import Cutout, Photo
+from pipeline.core.types import Cutout, Doubts, Photo, Piece
 from pipeline.cutout.foreground import own_colours
 
 #: Cut-outs, and pinned backgrounds.
@@ -77,6 +78,7 @@ def packed(cutout: Cutout) -> bytes:
         "cut_sides": cutout.cut_sides,
         "where": dict(cutout.where),
         "viewpoint": dict(cutout.viewpoint),
+        "pieces": None if cutout.doubts is None else [astuple(piece) for piece in cutout.doubts.pieces],
     }
     file = BytesIO()
     np.savez_compressed(
@@ -85,6 +87,7 @@ def packed(cutout: Cutout) -> bytes:
         all=np.packbits(alpha == 1),
         some=np.packbits(alpha > 0),
         between=alpha[(alpha > 0) & (alpha < 1)],
+        layer=np.frombuffer(b"" if cutout.doubts is None else cutout.doubts.layer, np.uint8),
     )
     return file.getvalue()
 
@@ -100,6 +103,12 @@ def unpacked(data: bytes, photo: Photo) -> Cutout:
         )
         alpha = everything.astype(np.float32)
         alpha[something & ~everything] = arrays["between"]
+        pieces = facts["pieces"]
+        doubts = None
+        if pieces is not None:
+            doubts = Doubts(
+                tuple(Piece(number, tuple(box), *rest) for number, box, *rest in pieces), arrays["layer"].tobytes()
+            )
     left, top = facts["origin"]
     return Cutout(
         rgb=own_colours(photo, alpha, (left, top)),
@@ -110,4 +119,5 @@ def unpacked(data: bytes, photo: Photo) -> Cutout:
         origin=(left, top),
         where={code: tuple((x0, y0, x1, y1) for x0, y0, x1, y1 in boxes) for code, boxes in facts["where"].items()},
         viewpoint=facts.get("viewpoint", {}),
+        doubts=doubts,
     )

@@ -45,6 +45,8 @@ class Cutting:
     cache: Cache | None = None
     #: The caller's mask, used instead of the networks'.
     mask: GivenMask | None = None
+    #: Whether to find the doubtful pieces of the networks' mask, which takes three more looks.
+    doubts: bool = False
 
     def product(self, stages: Stages, subject: PhotoPlace | None = None) -> Cut:
         """Cut the product out, or return an earlier cut-out of it.
@@ -56,11 +58,11 @@ class Cutting:
         whole = once(self.whole)
         found, choice = None, None
         with stages("segment"):
-            kept = None if self.mask else cutouts.get(self.photo)
+            kept = None if self.mask else self._cached(cutouts)
             if kept is None and subject is not None:
                 choice = self.choice(subject, whole)
             elif kept is None and self.mask is None:
-                found = self._segmented(self.photo)
+                found = self._segmented(self.photo, doubts=self.doubts)
         with stages("refine"):
             if kept is not None:
                 return Cut(kept, lambda: kept, cutouts.cache_status)
@@ -79,7 +81,9 @@ class Cutting:
         """Return the cut-out of all that the networks find; None where nothing stands out. Raises ModelFailed."""
         cutouts = CutoutCache(self.cache, self.data, self.networks)
         try:
-            return cutouts.get(self.photo) or cutouts.put(self._extracted(self._segmented(self.photo)).assessed())
+            return self._cached(cutouts) or cutouts.put(
+                self._extracted(self._segmented(self.photo, doubts=self.doubts)).assessed()
+            )
         except NoSubject:
             return None
 
@@ -117,8 +121,13 @@ class Cutting:
         made = foreground_of(self.photo, mask, self.networks.viewpoint)
         return Cut(made.unassessed, once(made.assessed), mask.cut_by, mask.cut_by)
 
-    def _segmented(self, photo: Photo) -> Segmentation:
-        return segment(photo, self.networks.segmenter, self.networks.second_segmenter)
+    def _cached(self, cutouts: CutoutCache) -> Cutout | None:
+        found = cutouts.get(self.photo)
+        return None if found is not None and self.doubts and found.doubts is None else found
+
+    def _segmented(self, photo: Photo, *, doubts: bool = False) -> Segmentation:
+        by = self.networks
+        return segment(photo, by.segmenter, by.second_segmenter, witness=by.witness, doubts=doubts)
 
     def _extracted(self, found: Segmentation) -> Extracted:
         return extract_foreground(self.photo, found, self.networks.viewpoint)

@@ -94,7 +94,7 @@ def _cut(
             alpha, confidence=found.confidence, disputed=found.disputed, from_file_alpha=from_file_alpha
         ),
     )
-    product = Cutout(colours, inside, 1.0, (), cut_sides=evidence.cut_sides, origin=(left, top))
+    product = Cutout(colours, inside, 1.0, (), evidence.cut_sides, (left, top), doubts=found.doubts)
     return Extracted(seen(photo, product, classifier, mended=mended), evidence)
 
 

@@ -5,29 +5,33 @@ The rule was chosen by ten folds on 921 real photos with masks (of ECSSD, withou
 """
 
 from collections.abc import Sequence
-from itertools import combinations
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from PIL import Image
 from scipy.ndimage import label
 
+from pipeline.core.codes import resized
 from pipeline.core.errors import ModelFailed, NoSubject
 from pipeline.core.lasting import lasting
 from pipeline.core.networks import Segmenter
 from pipeline.core.parallel import together
 from pipeline.core.resample import Box, grown_box, reduced, resize, tight_box
-from pipeline.core.types import Alpha, Photo, Segmentation
+from pipeline.core.types import Alpha, Doubts, Photo, Segmentation
+from pipeline.cutout.doubts import areas_of, doubts_of, in_photo, overlap, right
 from pipeline.cutout.guided_filter import guide_of, guided_upsample
 from pipeline.cutout.holes import SIDE, seen_through
 from pipeline.cutout.remains import clear_remains
-from pipeline.cutout.warnings import confidence_of, disputed, undecided_share
+from pipeline.cutout.warnings import undecided_share
 
 #: The photo's edges sharpen the mask in the product's box and in a margin, this share of the box's longer side.
 MARGIN = 0.12
 #: Minimum intersection over union of both segmenters; below it the first looks twice more. From 0.88 to 0.95 the error
 #: is the same within 1 %, and below 0.85 more cut-outs fail.
 ALIKE = 0.92
+#: The look at the product's box has this margin, as a share of the box's longer side.
+NEAR_MARGIN = 0.15
 #: Longer side in pixels at which the guided filter is solved, its radius there and its regularisation.
 GUIDE_SIDE, RADIUS, EPS = 800, 3, 1e-3
 #: Alpha below the first is background, above the second product, stretched between. On real photos the error is 0.7 %
@@ -45,28 +49,57 @@ MAX_AMBIGUOUS_FULL_FRAME = 0.5
 _NO_SUBJECT = "No product stands out in this photo. Use a photo of one product against a calmer background."
 
 
-def segment(photo: Photo, segmenter: Segmenter, second: Segmenter | None = None) -> Segmentation:
+def segment(
+    photo: Photo,
+    segmenter: Segmenter,
+    second: Segmenter | None = None,
+    *,
+    witness: Segmenter | None = None,
+    doubts: bool = False,
+) -> Segmentation:
     """Find the product. A file's own alpha is used as it is.
 
-    `second` is a second segmenter, called once. Raises NoSubject where nothing stands out, and ModelFailed where a
+    `second` is a second segmenter, called once. `doubts`: look up to three times more, and find the doubtful pieces.
+    The mask is the same. A `witness` then looks too. Raises NoSubject where nothing stands out, and ModelFailed where a
     network returns an invalid mask.
     """
     if photo.alpha is not None:
         if not (photo.alpha > 0.5).any():
             raise NoSubject("This photo is transparent everywhere. Use a photo that shows the product.")
-        return Segmentation(photo.alpha)
-    looks, agreement = _looks(photo.rgb, segmenter, second)
+        return Segmentation(photo.alpha, doubts=Doubts() if doubts else None)
+    looks = looks_of(photo.rgb, segmenter, second)
     mask = _agreed(looks)
     _check(mask)
-    undecided = undecided_share(mask)
-    doubts = _in_photo(disputed(looks, mask), mask, photo.rgb)
     box, seen = _region(photo.rgb, mask)
     alpha = lasting(photo.rgb.shape[:2], np.float32)  # only the pages of the product's box get memory
     inside = _cropped(alpha, box)
     clear_remains(_sharpened(_cropped(photo.rgb, box), _cropped(mask, seen), inside), inside)
     if not (inside > 0.5).any():
         raise NoSubject(_NO_SUBJECT)
-    return Segmentation(alpha, confidence_of(agreement, undecided), doubts, agreement, undecided)
+    small = np.zeros(mask.shape, np.float32)
+    small_inside = _cropped(small, seen)
+    small_inside[:] = resize(inside, small_inside.shape[1], small_inside.shape[0], Image.Resampling.BOX)
+    if doubts:
+        looks = looked_again(photo.rgb, looks, segmenter, second)
+    sure = right(looks, small)
+    if doubts and witness is not None:
+        looks = [*looks, _brought(_look(photo.rgb, witness), mask)]
+    boxes = tuple(in_photo(one, mask.shape, alpha.shape) for one in areas_of(looks, small).boxes)
+    found = None
+    if doubts:
+        colours = resized(photo.rgb, *mask.shape[::-1])
+        found = doubts_of(looks, mask, colours, small, alpha, lambda answered: _at_full_size(photo.rgb, answered))
+    return Segmentation(alpha, sure, boxes, found)
+
+
+def _at_full_size(rgb: NDArray[np.uint8], mask: Alpha) -> Alpha:
+    """Return an h×w mask at the H×W of its photo, with the photo's edges."""
+    alpha = np.zeros(rgb.shape[:2], np.float32)
+    if not (mask > 0.5).any():  # every part of the product is a doubt, and answered so
+        return alpha
+    box, seen = _region(rgb, mask)
+    _sharpened(_cropped(rgb, box), _cropped(mask, seen), _cropped(alpha, box))
+    return alpha
 
 
 def _sharpened(rgb: NDArray[np.uint8], mask: Alpha, out: Alpha) -> NDArray[np.uint8]:
@@ -83,8 +116,8 @@ def _sharpened(rgb: NDArray[np.uint8], mask: Alpha, out: Alpha) -> NDArray[np.ui
     return guide
 
 
-def _looks(rgb: NDArray[np.uint8], segmenter: Segmenter, second: Segmenter | None) -> tuple[list[Alpha], float]:
-    """Return h×w looks at an H×W×3 sRGB photo, and the smallest agreement (intersection over union, 0–1) of the first.
+def looks_of(rgb: NDArray[np.uint8], segmenter: Segmenter, second: Segmenter | None) -> list[Alpha]:
+    """Return h×w looks at an H×W×3 sRGB photo.
 
     The looks are those of the segmenter and of the `second` segmenter. If they disagree, or there is no `second`, the
     segmenter also looks at the mirror image and at the photo padded to a square.
@@ -94,12 +127,31 @@ def _looks(rgb: NDArray[np.uint8], segmenter: Segmenter, second: Segmenter | Non
     if second is not None:
         same = second.side == segmenter.side
         looks.append(_brought(_seen(small, second) if same else _look(rgb, second), looks[0]))
-        agreement = _overlap(*looks)
-        if agreement >= ALIKE:
-            return looks, agreement
-    looks.append(_look(np.ascontiguousarray(rgb[:, ::-1]), segmenter)[:, ::-1])
-    looks.append(_unsqueezed(rgb, looks[0], segmenter))
-    return looks, min(_overlap(one, two) for one, two in combinations(looks[:3], 2))
+        if overlap(looks[0] > 0.5, looks[1] > 0.5) >= ALIKE:
+            return looks
+    return [*looks, *_looked_otherwise(rgb, looks[0], segmenter)]
+
+
+def _looked_otherwise(rgb: NDArray[np.uint8], first: Alpha, segmenter: Segmenter) -> list[Alpha]:
+    mirrored = _look(np.ascontiguousarray(rgb[:, ::-1]), segmenter)[:, ::-1]
+    return [mirrored, _unsqueezed(rgb, first, segmenter)]
+
+
+def looked_again(
+    rgb: NDArray[np.uint8], looks: list[Alpha], segmenter: Segmenter, second: Segmenter | None
+) -> list[Alpha]:
+    """Return all looks of `looks_of`, and one at the product's box, where thin parts are twice as large."""
+    first = looks[0]
+    more = _looked_otherwise(rgb, first, segmenter) if len(looks) == 2 and second is not None else []
+    height, width = first.shape
+    box = tight_box(first > 0.5) or (0, 0, width, height)
+    seen = grown_box(box, NEAR_MARGIN * max(box[2] - box[0], box[3] - box[1]), width, height)
+    near = first.copy()
+    inside = _cropped(near, seen)
+    inside[:] = _brought(
+        _look(np.ascontiguousarray(_cropped(rgb, in_photo(seen, near.shape, rgb.shape))), segmenter), inside
+    )
+    return [*looks, *more, near]
 
 
 def _agreed(looks: Sequence[Alpha]) -> Alpha:
@@ -146,23 +198,9 @@ def _check(mask: Alpha) -> None:
         raise NoSubject(_NO_SUBJECT)
 
 
-def _overlap(one: Alpha, two: Alpha) -> float:
-    """Return the intersection over union of two h×w masks thresholded at 0.5, 0–1."""
-    either = (one > 0.5) | (two > 0.5)
-    return float(((one > 0.5) & (two > 0.5)).sum() / max(1, int(either.sum())))
-
-
 def _brought(mask: Alpha, like: Alpha) -> Alpha:
     """Return a mask at the size of another."""
     return np.clip(resize(mask, like.shape[1], like.shape[0]), 0, 1)
-
-
-def _in_photo(boxes: Sequence[Box], mask: Alpha, rgb: NDArray[np.uint8]) -> tuple[Box, ...]:
-    """Return boxes on an h×w mask in the pixels of its H×W×3 photo: left, top, right, bottom."""
-    x, y = rgb.shape[1] / mask.shape[1], rgb.shape[0] / mask.shape[0]
-    return tuple(
-        (int(left * x), int(top * y), round(right * x), round(bottom * y)) for left, top, right, bottom in boxes
-    )
 
 
 def _cropped(picture: NDArray[Any], box: Box) -> NDArray[Any]:

@@ -10,7 +10,6 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 from scipy.ndimage import binary_opening, find_objects, label
-from scipy.special import expit
 
 from pipeline.core.codes import averaged
 from pipeline.core.resample import Box, eroded
@@ -29,45 +28,16 @@ SECOND_SUBJECT = 0.2
 #: Share of the product that may be half transparent well inside its outline. No photo with exact alpha has such a
 #: part, so this was chosen by eye. At 0.04 one of six real photos with the warning shows glass, at 0.1 one of three.
 MAX_HALF_INSIDE = 0.1
-#: Logistic regression of "the intersection over union with the truth is 0.8 or more": a constant, the looks' agreement,
-#: and the undecided share. `scripts/cutout/confidence.py` fitted it on real photos with masks.
-COEFFICIENTS = (-0.44, 3.8, -6.19)
 #: Backdrop warns below this confidence: chosen so that it warns about 12 % of good cut-outs.
-LOW_CONFIDENCE = 0.878
-#: Minimum size of a disputed area in the report, as a share of the product's area.
-MIN_DISPUTED = 0.01
+LOW_CONFIDENCE = 0.6
 
 Mask = NDArray[np.bool_]
-
-
-def confidence_of(agreement: float, undecided: float) -> float:
-    """Return the probability, 0–1, that a mask has an intersection over union of 0.8 or more with the truth.
-
-    `agreement` is the smallest intersection over union of two looks, 0–1; `undecided` is `undecided_share` of the mask.
-    """
-    constant, *weights = COEFFICIENTS
-    return round(float(expit(constant + weights[0] * agreement + weights[1] * undecided)), 3)
 
 
 def undecided_share(mask: Alpha) -> float:
     """Return the share, 0–1, of an h×w mask's undecided alpha (0.15 to 0.85) in all that isn't background."""
     sure, between = float((mask > 0.85).mean()), float(((mask > 0.15) & (mask <= 0.85)).mean())
     return between / max(between + sure, 1e-9)
-
-
-def disputed(looks: Sequence[Alpha], mask: Alpha) -> list[Box]:
-    """Return boxes of the areas that only some of the h×w looks classify as product, in their pixels.
-
-    Each is left, top, right, bottom. `mask` is the h×w alpha made from the looks.
-    """
-    parts, _ = label((np.max(looks, axis=0) > 0.5) & (np.min(looks, axis=0) <= 0.5))
-    areas = np.bincount(parts.ravel())[1:]
-    least = MIN_DISPUTED * float((mask > 0.5).sum())
-    return [
-        (columns.start, rows.start, columns.stop, rows.stop)
-        for (rows, columns), area in zip(find_objects(parts), areas, strict=True)
-        if area >= least
-    ]
 
 
 @dataclass(frozen=True)

@@ -1,6 +1,7 @@
 """Acceptance: limits on a picture's report, documented sets of them, and what a report misses. Reads no pixels."""
 
 import difflib
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Annotated, Literal, get_args
 
@@ -22,6 +23,9 @@ Other = Literal[
     "low_confidence", "upscaled", "copy_space_busy", "generator_fell_back", "background_upscaled", "background_busy",
     "layer_moved", "layer_reduced", "layer_left_out", "low_contrast", "logo_enlarged",
 ]  # fmt: skip
+#: Logistic regression of "two readers would publish this picture as it is": a constant and `signs_of`.
+#: `scripts/publishable.py` fitted it on the ratings of `benchmarks/picture/ratings`.
+PUBLISHABLE = (-4.2, -1.23, -1.35, 1.06)
 Difference = Annotated[float | None, Field(ge=0, le=100)]
 
 
@@ -40,7 +44,8 @@ class AcceptanceLimits(BaseModel):
     rules: Annotated[
         tuple[Rule, ...] | None, Strict(False), BeforeValidator(lambda value: RULES if value == "all" else value)
     ] = None
-    #: Least confidence.
+    #: Least probability that the picture can be published, and that the cut-out is right.
+    publishable: Annotated[float | None, Field(ge=0, le=1)] = None
     cutout_confidence: Annotated[float | None, Field(ge=0, le=1)] = None
     #: Warnings that must be absent.
     warnings: tuple[Literal[Wrong, AboutProduct, Other], ...] | None = None
@@ -57,17 +62,21 @@ _STANDARD = AcceptanceLimits(
     palette_mean=5.0,  # `pipeline.colour.palette.MEAN_BAR`, WORST_BAR: the report's own `palette.bar`
     palette_worst=10.0,
     rules=RULES,
-    cutout_confidence=0.878,  # `pipeline.cutout.warnings.LOW_CONFIDENCE`
+    publishable=0.43,  # `scripts/publishable.py` chose it and that of `strict`
     # Out of fold, absurd placements are six times as frequent with `placement_unsure`. `several_subjects` and the
-    # enlargement did not sort good pictures from bad ones (figures `acceptance-*`).
+    # enlargement did not sort good pictures from bad ones.
     warnings=get_args(Wrong),
 )
 #: The documented sets: the only place of their numbers, which `docs/guides/callers/acceptance.md` repeats.
 SETS: Mapping[str, AcceptanceLimits] = {
     "standard": _STANDARD,
-    # enlargement: `pipeline.placement.place.MAX_ENLARGED`, above which the product looks soft
     "strict": _STANDARD.model_copy(
-        update={"set": "strict", "warnings": get_args(Literal[Wrong, AboutProduct]), "enlargement": 1.5}
+        update={
+            "set": "strict",
+            "publishable": 0.55,
+            "warnings": get_args(Literal[Wrong, AboutProduct]),
+            "enlargement": 1.5,  # `pipeline.placement.place.MAX_ENLARGED`, above which the product looks soft
+        }
     ),
 }
 #: The least limits that a picture can keep. Enlargement: 64 pixels from a photo of 50 megapixels have 0.009.
@@ -118,9 +127,33 @@ def _measured(report: Report) -> dict[str, float | None]:
         "fidelity_p99": report.fidelity.p99,
         "palette_mean": report.palette.mean_delta_e00,
         "palette_worst": max((one.delta_e00 for one in report.palette.asked), default=None),
+        "publishable": report.publishable,
         "cutout_confidence": report.cutout.confidence,
         "enlargement": enlarged[0] if enlarged and isinstance(enlarged[0], float | int) else None,
     }
+
+
+def publishable(report: Report, warnings: Sequence[str]) -> float:
+    """Return the probability, 0–1, that a person would publish a picture, by its report and its warnings' codes."""
+    constant, *weights = PUBLISHABLE
+    score = constant + sum(weight * sign for weight, sign in zip(weights, signs_of(report, warnings), strict=True))
+    return round(1 / (1 + math.exp(-score)), 3)
+
+
+def signs_of(report: Report, warnings: Sequence[str]) -> list[float]:
+    """Return what the probability depends on.
+
+    The logarithm of the doubt in the cut-out, whether the photo crops the product, and whether the background is plain.
+    """
+    doubt = math.log(1.02 - report.cutout.confidence)
+    return [doubt, float("subject_touches_edge" in warnings), float(report.provenance.scene is None)]
+
+
+def most_bad(bad: int, accepted: int) -> float:
+    """Return the upper 95 % limit of a share of `bad` among `accepted` (Clopper and Pearson, Biometrika 26, 1934)."""
+    from scipy.special import betaincinv  # the API, which judges nothing, need not load it
+
+    return 1.0 if bad >= accepted else float(betaincinv(bad + 1, accepted - bad, 0.95))
 
 
 def judge(report: Report, warnings: Sequence[str], limits: AcceptanceLimits) -> list[Miss]:
@@ -132,7 +165,7 @@ def judge(report: Report, warnings: Sequence[str], limits: AcceptanceLimits) -> 
         Miss(limit=name, measured=value, bound=bound)
         for name, value in _measured(report).items()
         if value is not None and (bound := getattr(limits, name)) is not None
-        if (value < bound if name == "cutout_confidence" else value > bound)
+        if (value < bound if name in ("publishable", "cutout_confidence") else value > bound)
     ]
     failed = (row for row in report.preset if row.status == "fail" and row.rule in (limits.rules or ()))
     found += [Miss(limit=f"rules.{row.rule}", measured=row.measured, bound=row.bound) for row in failed]

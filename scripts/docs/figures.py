@@ -42,6 +42,7 @@ GROUPS = {
     "cutout-exact-": "Pictures with exact alpha",
     "cutout-halo": "Halo",
     "confidence-": "Warnings",
+    "ratings-": "Ratings by two readers",
     "warning-": "Warnings",
     "precision-": "Library and precision",
     "look-": "Library and precision",
@@ -135,7 +136,11 @@ def _cell(text: str) -> str:
 PLOTS = {
     "light-error": ("picture", "Error of light against path tracing: the drawing, first light, the light network"),
     "light-colour": ("picture", "Distance of asked colours by kind of scene"),
-    "confidence": ("cutout", "Reliability of the confidence: each dot is a tenth of the cut-outs"),
+    "confidence": (
+        "cutout",
+        "Reliability of the confidence: each dot is a tenth of the cut-outs, with its 95 % interval",
+    ),
+    "publishable": ("picture", "Reliability of the probability to be publishable, with 95 % intervals"),
     "cutout-error": ("cutout", "Error of alpha on real photos and on pictures with exact alpha, against plain rembg"),
     "placement": ("placement", "Photos of things that would look absurd standing: laid down, unsure, passed"),
     "throughput": ("speed", "Swaps a minute by workers"),
@@ -200,7 +205,8 @@ def plots(folder: Path, results: Path = RESULTS) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     for name, svg in drawn.items():
         (folder / f"{name}.svg").write_text(svg, "utf-8")
-    shutil.copy(ROOT / "models" / "cutout" / "confidence.svg", folder / "confidence.svg")
+    for plot in ("models/cutout/confidence.svg", "benchmarks/picture/ratings/publishable.svg"):
+        shutil.copy(ROOT / plot, folder)
 
 
 def _is_size(figure_id: str) -> bool:

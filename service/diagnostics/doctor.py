@@ -146,7 +146,7 @@ def _networks(settings: Settings) -> str:
     networks = open_networks(settings)
     versions = networks.versions
     lines = [f"{versions['segmenter']} on {versions['segmenter_device']}"]
-    lines += [f"with {versions[name]}" for name in ("second_segmenter", "viewpoint") if name in versions]
+    lines += [f"with {versions[name]}" for name in ("second_segmenter", "witness", "viewpoint") if name in versions]
     lines.append(f"{versions['generator']} on {versions['generator_device']}")
     lines += _device_warning(versions)
     return _under_another(lines)

@@ -9,7 +9,6 @@ from typing import Any, get_args
 import pytest
 
 from pipeline.colour.palette import MEAN_BAR, WORST_BAR
-from pipeline.cutout.warnings import LOW_CONFIDENCE
 from pipeline.delivery import preset_rules
 from pipeline.delivery.acceptance import (
     RULES,
@@ -22,6 +21,8 @@ from pipeline.delivery.acceptance import (
     acceptance_faults,
     judge,
     limits_of,
+    most_bad,
+    publishable,
     unchecked,
 )
 from pipeline.delivery.fidelity import MEAN, P99
@@ -58,6 +59,7 @@ GOOD = Report(
     preset=[rule("enlargement", "pass", 0.8, 1.0), rule("bytes", "pass"), rule("no_text", "unchecked", None, "None.")],
     cutout=CutoutReport(0.95, [], [], {}, {}),
     provenance=Provenance({}, 1, 1, 1, [], "computed", "network", "computed", False, None, {}),
+    publishable=0.9,
 )
 
 
@@ -74,7 +76,8 @@ def test_a_picture_within_all_limits_misses_none_of_either_set() -> None:
         ({"fidelity": replace(GOOD.fidelity, p99=3.01)}, (), [("fidelity_p99", 3.01, 3.0)]),
         ({"palette": replace(GOOD.palette, mean_delta_e00=5.1)}, (), [("palette_mean", 5.1, 5.0)]),
         ({"palette": PaletteReport([colour(2.0), colour(10.2)], [], 5.0)}, (), [("palette_worst", 10.2, 10.0)]),
-        ({"cutout": replace(GOOD.cutout, confidence=0.877)}, (), [("cutout_confidence", 0.877, 0.878)]),
+        ({"publishable": 0.1}, (), [("publishable", 0.1, SETS["standard"].publishable)]),
+        ({"cutout": replace(GOOD.cutout, confidence=0.7)}, (), [("cutout_confidence", 0.7, 0.8)]),
         ({"preset": [rule("enlargement", "warn", 1.6, 1.0)]}, (), [("enlargement", 1.6, 1.5)]),
         (
             {"preset": [rule("size", "fail", [9, 9], [8, 8]), rule("fill", "warn"), rule("bytes", "fail")]},
@@ -89,11 +92,23 @@ def test_a_picture_within_all_limits_misses_none_of_either_set() -> None:
 def test_each_missed_limit_is_named_with_value_and_bound(
     worse: dict[str, Any], warnings: tuple[str, ...], missed: list[Any]
 ) -> None:
-    limits = SETS["standard"].model_copy(update={"enlargement": 1.5})
+    limits = SETS["standard"].model_copy(update={"enlargement": 1.5, "cutout_confidence": 0.8})
 
     found = judge(replace(GOOD, **worse), warnings, limits)
 
     assert [(one.limit, one.measured, one.bound) for one in found] == missed
+
+
+def test_a_picture_is_less_publishable_the_more_its_cut_out_is_in_doubt_or_cropped() -> None:
+    sure = publishable(GOOD, [])
+    assert 0 < publishable(replace(GOOD, cutout=replace(GOOD.cutout, confidence=0.5)), []) < sure < 1
+    assert publishable(GOOD, ["subject_touches_edge"]) < sure
+    assert publishable(GOOD, ["upscaled"]) == sure
+
+
+@pytest.mark.parametrize(("bad", "accepted", "most"), [(0, 59, 0.05), (1, 20, 0.216), (0, 0, 1), (4, 4, 1)])
+def test_the_limit_of_a_share_is_that_of_clopper_and_pearson(bad: int, accepted: int, most: float) -> None:
+    assert most_bad(bad, accepted) == pytest.approx(most, abs=0.001)
 
 
 def test_a_value_that_the_report_lacks_is_listed_as_unchecked_only_if_it_has_a_limit() -> None:
@@ -165,7 +180,6 @@ def test_the_sets_have_the_limits_that_the_pipeline_warns_and_searches_by() -> N
     for limits in SETS.values():
         assert (limits.fidelity_mean, limits.fidelity_p99) == (MEAN, P99)
         assert (limits.palette_mean, limits.palette_worst) == (MEAN_BAR, WORST_BAR)
-        assert limits.cutout_confidence == LOW_CONFIDENCE
     assert SETS["strict"].enlargement == MAX_ENLARGED
 
 
