@@ -299,21 +299,32 @@ class Api(OrderCalls):
             call = Call("PUT", _of(cutout, "mask"), headers={"Content-Type": "image/png"}, content=data)
         return decoded((yield from exchange(call, self._retries)), Cutout)
 
+    def answer(self, cutout: Cutout | str, *, keep: Sequence[int] = (), drop: Sequence[int] = ()) -> Flow[Cutout]:
+        """Keep and drop doubtful pieces of a cut-out, by id. Applies to later swaps of the same photo bytes.
+
+        The call replaces all earlier answers: without ids it undoes them. Raises Invalid and Conflict.
+        """
+        said = {"keep": list(keep), "drop": list(drop)}
+        call = Call("PUT", _of(cutout, "pieces"), headers=JSON, content=in_json(said))
+        return decoded((yield from exchange(call, self._retries)), Cutout)
+
     def reset(self, cutout: Cutout | str) -> Flow[Cutout]:
         """Restore the networks' mask of a photo. Raises Conflict."""
         return decoded((yield from exchange(Call("DELETE", _of(cutout, "mask")), self._retries)), Cutout)
 
-    def download_mask(self, cutout: Cutout | str, path: str | Path, *, preview: bool = False) -> Flow[Path]:
-        """Write a photo's current mask, or its preview on a transparent background, to a PNG.
+    def download_mask(
+        self, cutout: Cutout | str, path: str | Path, *, preview: bool = False, pieces: bool = False
+    ) -> Flow[Path]:
+        """Write a photo's current mask to a PNG, or its preview on a transparent background, or its doubtful pieces.
 
-        Raises OSError, and SuffixInvalid for another suffix than .png.
+        Raises OSError, ValueError if there is none, and SuffixInvalid for another suffix than .png.
         """
         path = Path(path)
         format_for(path, "png")
         now = yield from self.cutout_by_id(_public_id(cutout))
-        url = now.preview_url if preview else now.mask_url
+        url = now.pieces_mask_url if pieces else now.preview_url if preview else now.mask_url
         if url is None:
-            raise ValueError(f"The cut-out {now.public_id} has no mask, because its status is {now.status}.")
+            raise ValueError(f"The cut-out {now.public_id} has no such picture. Its status is {now.status}.")
         picture = yield from exchange(Call("GET", url, with_key=False), self._retries)
         yield Work(partial(path.parent.mkdir, parents=True, exist_ok=True))
         yield Work(partial(path.write_bytes, picture.content))

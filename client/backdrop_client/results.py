@@ -225,6 +225,23 @@ class Subject:
 
 
 @dataclass(frozen=True)
+class Piece:
+    """A piece of the photo that the networks doubt. Keep or drop it with `answer`."""
+
+    #: Counted from 1, weightiest first.
+    id: int
+    box: Box
+    #: Its area, as a share of the product's.
+    share: float
+    #: Whether the mask contains it.
+    kept: bool
+    #: Probability, 0 to 1, that the networks' word about it is wrong.
+    wrong: float
+    #: Whether you kept or dropped it.
+    answered: bool
+
+
+@dataclass(frozen=True)
 class Cutout:
     """A cut-out: what the networks found, and which mask the photo has. It is free."""
 
@@ -235,7 +252,7 @@ class Cutout:
     #: Pixels of the upright photo. None if the job failed, like all results below.
     width: int | None
     height: int | None
-    #: Confidence, 0 to 1. It is 1 for a mask of yours.
+    #: Probability, 0 to 1, that the outline is right. It is 1 for a mask of yours, and after answers.
     confidence: float | None
     #: Origin of the mask: the networks, your own mask, or selected subjects.
     cut_by: Literal["network", "mended", "subjects"]
@@ -256,6 +273,11 @@ class Cutout:
     #: When it is deleted, with its photo and your mask. None: it is kept.
     expires_at: datetime | None
     reference: str | None = None
+    #: Pieces that the networks doubt. Their URLs: a JPEG with 160×160 pixels for each, and a PNG of grey (number of the
+    #: piece) and alpha (mask after the other answer).
+    pieces: list[Piece] = field(default_factory=list)
+    pieces_url: str | None = None
+    pieces_mask_url: str | None = None
 
 
 @dataclass(frozen=True)

@@ -14,9 +14,10 @@ from service.api.lists import Cursor, Limit
 from service.api.lists import Reference as ListedReference
 from service.api.parts import Parts
 from service.cutouts.mask_file import MAX_BYTES, MaskInvalid
+from service.cutouts.pieces import AnswerInvalid
 from service.cutouts.records import Cutout, SubjectsUnknown
 from service.schemas import answers
-from service.schemas.cutouts import CutoutPage, CutoutRequest, CutoutView, KeptSubjects, serialize_cutout
+from service.schemas.cutouts import CutoutPage, CutoutRequest, CutoutView, KeptSubjects, PieceAnswers, serialize_cutout
 from service.schemas.problems import AnyRequest, fault, not_found, unprocessable
 
 CutoutId = Annotated[str, PathParameter(description="The cut-out's `public_id`, which equals its `job_id`.")]
@@ -129,6 +130,29 @@ async def put_cutout_subjects(
     client_id = request.state.client.id
     kept = await state.masks.run(client_id, state.mending.keep_subjects, public_id, data.keep, client_id=client_id)
     return _shown(request, state, kept)
+
+
+@endpoint(
+    put,
+    "/cutouts/{public_id:str}/pieces",
+    tag="cutouts",
+    exception_handlers={AnswerInvalid: fault(["body", "{error.place}"], "{error.code}", "{error}")},
+    responses={409: answers.CUTOUT_NOT_READY, 429: answers.TOO_MANY_MASKS, 503: answers.STORE_AWAY},
+)
+async def put_cutout_pieces(
+    request: AnyRequest,
+    state: Parts,
+    public_id: CutoutId,
+    data: Annotated[PieceAnswers, Body(examples=[Example(value=PieceAnswers.EXAMPLE)])],
+) -> CutoutView:
+    """Keep or drop the doubtful pieces of a cut-out. Every later swap of the same bytes uses your answers.
+
+    Two empty lists undo all answers. The API refuses an answer with 422 and the code piece_unknown, piece_twice or
+    mask_empty.
+    """
+    client_id = request.state.client.id
+    said = await state.masks.run(client_id, state.mending.answer, public_id, data.keep, data.drop, client_id=client_id)
+    return _shown(request, state, said)
 
 
 @endpoint(

@@ -111,7 +111,8 @@ def all_routes(settings: Settings) -> list[Any]:
     """Return the routes of an installation."""
     submits: list[Any] = [workflows.background_swap_with_spec, cutouts.create_cutout, orders.create_order]
     keyed: list[Any] = [
-        *(cutouts.list_cutouts, cutouts.get_cutout, cutouts.put_cutout_mask, cutouts.put_cutout_subjects),
+        *(cutouts.list_cutouts, cutouts.get_cutout, cutouts.put_cutout_mask),
+        *(cutouts.put_cutout_subjects, cutouts.put_cutout_pieces),
         *(cutouts.reset_cutout, data.export_data, data.delete_data, data.list_data_deletions, data.get_data_deletion),
         *(orders.list_orders, orders.get_order, orders.cancel_order, orders.get_order_archive, orders.get_order_sheet),
         Router("/", guards=[rate_limited], route_handlers=submits),

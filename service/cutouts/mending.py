@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from service.cutouts.listing import Cutouts
 from service.cutouts.mask_file import MAX_BYTES, checked_mask, decode_mask
 from service.cutouts.masks import MendedMasks
+from service.cutouts.pieces import answered, answers_of, facts_in
 from service.cutouts.records import CutBy, Cutout, CutoutNotReady, SubjectsUnknown
 from service.database.tables import mended_masks
 from service.jobs.records import NewCutout
@@ -69,6 +70,27 @@ class Mending:
         made = self._pixels(found, decode_mask(base), cut_by, None if everything else set(ids))
         return self._keep(cutout, found, made, cut_by=cut_by, base=base, base_by=base_by)
 
+    def answer(self, public_id: str, keep: Collection[int], drop: Collection[int], *, client_id: str) -> Cutout | None:
+        """Keep and drop doubtful pieces; those without an answer are as in the networks' mask.
+
+        Raises AnswerInvalid, CutoutNotReady, StoreUnavailable.
+        """
+        cutout = self.cutouts.get(public_id, client_id=client_id)
+        if cutout is None:
+            return None
+        found = _ready(cutout)
+        pieces = found.facts.get("pieces", [])
+        answers = answers_of(keep, drop, [one["id"] for one in pieces])
+        before = _answered(cutout)
+        if found.pieces_key is None or not (answers or before):
+            return cutout
+        network = decode_mask(self._stored(found.mask_key))
+        now = decode_mask(self._stored(cutout.mended.mask_key)) if cutout.mended else network
+        codes = answered(now, network, self._stored(found.pieces_key), pieces, answers, before)
+        if not answers and np.array_equal(codes, network):
+            return self.reset(public_id, client_id=client_id)
+        return self._keep(cutout, found, self._pixels(found, codes, "mended"), cut_by="mended", ids=answers)
+
     def reset(self, public_id: str, *, client_id: str) -> Cutout | None:
         """Restore the networks' mask, if it was replaced. Raises CutoutNotReady."""
         cutout = self.cutouts.get(public_id, client_id=client_id)
@@ -108,7 +130,14 @@ class Mending:
         cut_by: CutBy,
         base: bytes | None = None,
         base_by: CutBy = "mended",
+        ids: Collection[int] | None = None,
     ) -> Cutout | None:
+        """Store a mask; `ids` are the answered pieces, None: those of before."""
+        facts = made.facts
+        if found.pieces_key is not None:
+            ids = _answered(cutout) if ids is None else ids
+            layer = self._stored(found.pieces_key)
+            facts = facts | {"pieces": facts_in(decode_mask(made.mask), layer, found.facts["pieces"], ids)}
         kept = self.masks.keep(
             cutout.client_id,
             cutout.source_key,
@@ -116,11 +145,17 @@ class Mending:
             mask=made.mask,
             base=base or made.mask,
             preview=made.preview,
-            facts=made.facts,
+            facts=facts,
             cut_by=cut_by,
             base_by=base_by,
         )
         return self.cutouts.get(cutout.job_id, client_id=cutout.client_id) if kept else None
+
+
+def _answered(cutout: Cutout) -> set[int]:
+    """Return the ids of the pieces that the owner answered."""
+    mended = cutout.mended.facts.get("pieces", []) if cutout.mended else []
+    return {one["id"] for one in mended if one["answered"]}
 
 
 def _ready(cutout: Cutout) -> NewCutout:

@@ -21,6 +21,7 @@ from pipeline.cutout.warnings import Evidence, assessed
 from pipeline.placement.facts import CutoutFacts
 from pipeline.scene.surfaces import product_colour
 from service.cutouts.mask_file import encode_mask
+from service.cutouts.pieces import piece_facts
 from service.jobs.records import KeptFacts, KeptSubject, KeptWarning
 
 #: Longer side of a preview in pixels, enough for a large screen.
@@ -57,6 +58,7 @@ def of_network(photo: Photo, cutout: Cutout | None) -> tuple[Pictures, bytes]:
     else:
         facts |= {"confidence": cutout.confidence, "warnings": _warnings(cutout.warnings, cutout.where)}
         facts |= _colour(cutout.rgb, cutout.alpha)
+        facts["pieces"] = piece_facts(cutout.doubts.pieces if cutout.doubts else ())
         facts["viewpoint"] = {name: round(float(share), 4) for name, share in cutout.viewpoint.items()}
     return Pictures(mask, shown, facts), reduced
 

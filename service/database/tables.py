@@ -305,7 +305,11 @@ cutouts = sa.Table(
     sa.Column("photo_key", sa.String(512), nullable=False),
     # Confidence, subjects and warnings.
     sa.Column("facts", sa.JSON, nullable=False),
+    # The doubtful pieces and their small pictures. NULL: it has none, or an older release made it.
+    sa.Column("pieces_key", sa.String(512)),
+    sa.Column("sheet_key", sa.String(512)),
     *(sa.Index(f"cutouts_by_{name}", name) for name in ("mask_key", "preview_key", "photo_key")),
+    *(some_rows(f"cutouts_by_{name}", name, where=f"{name} IS NOT NULL") for name in ("pieces_key", "sheet_key")),
 )
 
 mended_masks = sa.Table(

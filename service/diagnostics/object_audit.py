@@ -113,7 +113,7 @@ def _leftovers(engine: sa.Engine, keys: set[str], left: float) -> set[str]:
 
 def _missing(engine: sa.Engine, store: Bucket, listed: set[str]) -> set[str]:
     """Return the keys of masks and previews that a cut-out names but the bucket lacks. Looks twice."""
-    named = sa.union(*(sa.select(column) for column in NAMED))
+    named = sa.union(*(sa.select(column).where(column.is_not(None)) for column in NAMED))
 
     def names() -> set[str]:
         with engine.begin() as connection:

@@ -99,6 +99,17 @@ class KeptWarning(TypedDict):
     boxes: list[list[int]]
 
 
+class KeptPiece(TypedDict):
+    """A doubtful piece of a cut-out (`pipeline.core.types.Piece`); `answered`: whether its owner kept or dropped it."""
+
+    id: int
+    box: Sequence[int]
+    share: float
+    kept: bool
+    wrong: float
+    answered: bool
+
+
 class KeptFacts(TypedDict, total=False):
     """The facts of a cut-out as JSON; older releases stored fewer. Boxes: left, top, right, bottom in photo pixels."""
 
@@ -109,6 +120,7 @@ class KeptFacts(TypedDict, total=False):
     suits: list[SceneKind]
     confidence: float
     warnings: list[KeptWarning]
+    pieces: list[KeptPiece]
     viewpoint: dict[str, float]
     #: The product's mean colour, Lab.
     colour: list[float]
@@ -127,6 +139,9 @@ class NewCutout:
     #: The photo scaled to the preview's size.
     photo_key: str
     facts: KeptFacts
+    #: The layer of its doubtful pieces (`pipeline.core.types.Doubts`) and their small pictures. None: it has none.
+    pieces_key: str | None = None
+    sheet_key: str | None = None
 
 
 @dataclass(frozen=True)

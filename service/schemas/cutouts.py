@@ -77,6 +77,27 @@ class SubjectView(BaseModel):
     kept: bool = Field(description="Whether the mask includes it.")
 
 
+class PieceAnswers(BaseModel):
+    """All your answers to the doubtful pieces of a cut-out. Pieces that you leave out are as the networks see them."""
+
+    model_config = ConfigDict(extra="forbid")
+    EXAMPLE: ClassVar[dict[str, Any]] = {"keep": [1], "drop": []}
+
+    keep: list[int] = Field([], max_length=20, description="Ids from `pieces` that belong to the product.")
+    drop: list[int] = Field([], max_length=20, description="Ids from `pieces` that don't belong to it.")
+
+
+class PieceView(BaseModel):
+    """A piece of the photo about which the networks are in doubt."""
+
+    id: int = Field(description="Number of the piece, starting at 1 with the weightiest.")
+    box: BoxView = Field(description="Box around the piece.")
+    share: float = Field(ge=0, description="Its area, as a share of the product's.")
+    kept: bool = Field(description="Whether the mask includes it now.")
+    wrong: float = Field(ge=0, le=1, description="Probability, from 0 to 1, that the networks' word about it is wrong.")
+    answered: bool = Field(description="Whether you kept or dropped it.")
+
+
 class CutoutView(BaseModel):
     """A cut-out: its job, its subjects, its doubts, and URLs of its pictures."""
 
@@ -94,7 +115,10 @@ class CutoutView(BaseModel):
     )
     height: int | None = Field(description="Height of the upright photo in pixels. Null until SUCCESS.")
     confidence: float | None = Field(
-        ge=0, le=1, description="Confidence in the cut-out, from 0 to 1. It is 1 if you gave the mask."
+        ge=0,
+        le=1,
+        description="Probability, from 0 to 1, that the cut-out's outline is right. It is 1 if you gave the mask, or"
+        " answered pieces.",
     )
     cut_by: CutBy = Field(
         description="The origin of the photo's mask: the networks, you, or your choice of subjects. It applies to every"
@@ -105,6 +129,9 @@ class CutoutView(BaseModel):
         description="Box around the pixels that the mask covers by more than half; null if there are none."
     )
     subjects: list[SubjectView] = Field(description="The separate things that the networks found, the largest first.")
+    pieces: list[PieceView] = Field(
+        description="Pieces that the networks doubt. Keep or drop each with PUT /v1/cutouts/{public_id}/pieces."
+    )
     cut_sides: list[Literal["left", "top", "right", "bottom"]] = Field(
         description="Sides of the photo at which the product is cropped."
     )
@@ -115,9 +142,14 @@ class CutoutView(BaseModel):
     suitable_scene_types: list[str] = Field(description="Names of the catalogue's scenes of these kinds.")
     mask_url: str | None = Field(description="PNG of the photo's size with 8 bits of grey. White is product.")
     preview_url: str | None = Field(description="PNG with transparency, at most 1600 pixels on the longer side.")
-    url_expires_at: Time | None = Field(
-        description="When `mask_url` and `preview_url` stop working. Null until SUCCESS."
+    pieces_url: str | None = Field(
+        description="JPEG of one row: a picture of 160 by 160 pixels for each piece, in order. Null without pieces."
     )
+    pieces_mask_url: str | None = Field(
+        description="PNG of the photo's size, grey with alpha. The grey is the number of the piece at a pixel, or 0."
+        " The alpha is the mask there after the answer that the networks did not give. Null without pieces."
+    )
+    url_expires_at: Time | None = Field(description="When these URLs stop working. Null until SUCCESS.")
     created_at: Time = Field(description="When the cut-out was submitted.")
     expires_at: Time | None = Field(
         description="When Backdrop deletes it, its photo and your mask, unless the photo is used again. Null: never."
@@ -138,7 +170,11 @@ def serialize_cutout(request: AnyRequest, state: State, cutout: Cutout) -> Cutou
     found, shown = cutout.found, cutout.shown
     facts: KeptFacts = shown.facts if shown else {}
     product = facts.get("product_box")
-    urls = [objects.download_url(key, "image/png", base_url(request)) for key in _keys(cutout)]
+    urls = [
+        objects.download_url(key, "image/jpeg" if key.endswith("jpg") else "image/png", base_url(request))
+        for key in _keys(cutout)
+    ]
+    known = found.facts.get("pieces", []) if found else []
     suits = facts.get("suits", [])
     return CutoutView(
         public_id=cutout.job_id,
@@ -167,12 +203,15 @@ def serialize_cutout(request: AnyRequest, state: State, cutout: Cutout) -> Cutou
             SubjectView(id=one["id"], box=_box(one["box"]), share=one["share"], kept=one["kept"])
             for one in facts.get("subjects", [])
         ],
+        pieces=[PieceView(**{**one, "box": _box(one["box"])}) for one in facts.get("pieces", known)],
         cut_sides=facts.get("cut_sides", []),
         stance=facts.get("stance"),
         suitable_scene_kinds=suits,
         suitable_scene_types=[scene.name for scene in catalogue.scenes.values() if scene.kind in suits],
         mask_url=urls[0].url if urls else None,
         preview_url=urls[1].url if urls else None,
+        pieces_url=urls[2].url if urls[2:] else None,
+        pieces_mask_url=urls[3].url if urls[3:] else None,
         url_expires_at=urls[0].expires_at if urls else None,
         created_at=cutout.created_at,
         expires_at=cutout.expires_at,
@@ -180,7 +219,10 @@ def serialize_cutout(request: AnyRequest, state: State, cutout: Cutout) -> Cutou
 
 
 def _keys(cutout: Cutout) -> tuple[str, ...]:
-    return (cutout.shown.mask_key, cutout.shown.preview_key) if cutout.shown else ()
+    if cutout.shown is None or cutout.found is None:
+        return ()
+    doubts = cutout.found.sheet_key, cutout.found.pieces_key
+    return cutout.shown.mask_key, cutout.shown.preview_key, *(key for key in doubts if key)
 
 
 def _box(box: Sequence[int]) -> BoxView:

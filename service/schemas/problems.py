@@ -156,11 +156,12 @@ def fault(
     message: str,
     received: Callable[[AnyRequest, Any], object] | None = None,
 ) -> Callable[[AnyRequest, Exception], Response[Any]]:
-    """Return the handler of an exception that is one fault. `{error}` in `code` and `message` is the exception."""
+    """Return the handler of an exception that is one fault. `{error}` in its texts is the exception."""
 
     def handle(request: AnyRequest, error: Exception) -> Response[Any]:
+        place = [part.format(error=error) if isinstance(part, str) else part for part in loc]
         text = message.format(error=error)
         text = text if received is None else with_received(text, received(request, error))
-        return unprocessable(request, [{"loc": loc, "msg": text, "type": code.format(error=error)}])
+        return unprocessable(request, [{"loc": place, "msg": text, "type": code.format(error=error)}])
 
     return handle

@@ -16,7 +16,7 @@ from service.storage.registry import mark_expired, unused, use_source
 _PHOTO = sa.and_(stored_objects.c.bucket == "sources", stored_objects.c.doomed_at.is_(None))
 #: Columns that name a mask's object.
 NAMED: tuple[sa.Column[str], ...] = (
-    *(cutouts.c[name] for name in ("mask_key", "preview_key", "photo_key")),
+    *(cutouts.c[name] for name in ("mask_key", "preview_key", "photo_key", "pieces_key", "sheet_key")),
     *(mended_masks.c[name] for name in ("mask_key", "base_key", "preview_key")),
 )
 #: The most unnamed masks of one query.
@@ -74,7 +74,7 @@ class MaskRegistry:
         `older_than`: seconds after which an attempt has either stored the name of its mask or died. `limit`: masks of
         one transaction.
         """
-        names = sa.union_all(*(sa.select(column.label("name")) for column in NAMED)).subquery()
+        names = sa.union_all(*(sa.select(one.label("name")).where(one.is_not(None)) for one in NAMED)).subquery()
         # Values, not parameters: a partial index serves a query only if the query repeats the index's condition.
         unnamed = sa.select(stored_objects.c.key).where(
             stored_objects.c.bucket == sa.literal("masks", literal_execute=True),

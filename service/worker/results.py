@@ -15,6 +15,7 @@ from pipeline.report import to_json
 from pipeline.swap import CutOut
 from service.cutouts.mask_file import encode_mask
 from service.cutouts.masks import MendedMasks
+from service.cutouts.pieces import sheet
 from service.cutouts.pixels import of_network, subject_facts
 from service.cutouts.records import CutBy
 from service.database.engine import DATABASE_AWAY
@@ -93,16 +94,17 @@ class Results:
         """
         claim = attempt.claim
         pictures, reduced = of_network(cut.photo, cut.found)
-        mask_key, preview_key, photo_key = (
-            f"masks/{claim.client_id}/{ULID()}.{kind}" for kind in ("png", "png", "jpg")
-        )
-        keys = mask_key, preview_key, photo_key
+        files = [(pictures.mask, "png"), (pictures.preview, "png"), (reduced, "jpeg")]
+        doubts = cut.found.doubts if cut.found else None
+        if doubts and doubts.pieces:
+            files += [(doubts.layer, "png"), (sheet(cut.photo.rgb, doubts.layer, doubts.pieces), "jpeg")]
+        keys = [f"masks/{claim.client_id}/{ULID()}.{kind.replace('e', '')}" for _, kind in files]
+        mask_key, preview_key, photo_key, *doubtful = keys
         attempt.write(partial(self.mask_registry.register, keys, client_id=claim.client_id))
-        self.renders.put(mask_key, pictures.mask, "image/png")
-        self.renders.put(preview_key, pictures.preview, "image/png")
-        self.renders.put(photo_key, reduced, "image/jpeg")
+        for key, (data, kind) in zip(keys, files, strict=True):
+            self.renders.put(key, data, f"image/{kind}")
         height, width = cut.photo.rgb.shape[:2]
-        found = NewCutout(photo_sha256, width, height, mask_key, preview_key, photo_key, pictures.facts)
+        found = NewCutout(photo_sha256, width, height, mask_key, preview_key, photo_key, pictures.facts, *doubtful)
         if cut.chosen is not None:
             attempt.write(lambda: self._store_choice(cut, claim, photo_sha256, mask))
         return found

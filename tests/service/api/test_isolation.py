@@ -486,6 +486,7 @@ CASES: dict[str, Case] = {
     "GET /v1/cutouts/{public_id}": named("cutout", "done", "waiting"),
     "PUT /v1/cutouts/{public_id}/mask": named("cutout", "done", "waiting", content=MASK),
     "PUT /v1/cutouts/{public_id}/subjects": named("cutout", "done", "waiting", json={"keep": [1]}),
+    "PUT /v1/cutouts/{public_id}/pieces": named("cutout", "done", "waiting", json={"keep": []}),
     "DELETE /v1/cutouts/{public_id}/mask": named("cutout", "done", "waiting"),
     "POST /v1/orders": sources_of_orders,
     "GET /v1/orders": listed(*REFERENCES),

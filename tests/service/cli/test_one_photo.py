@@ -1,14 +1,17 @@
 """`backdrop swap` and `backdrop cutout` on this machine."""
 
 import json
+import re
+from dataclasses import replace
 from importlib.resources import files
 from pathlib import Path
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 from PIL import Image
 
-from pipeline.core.networks import Networks
+from pipeline.core.networks import FunctionSegmenter, Networks
 from testkit.still_life import two_products
 from testkit.worker import lean_networks
 from tests.support import shoot, worker
@@ -83,7 +86,8 @@ def test_a_local_swap_writes_the_picture_in_the_format_of_its_suffix_and_its_rep
     with Image.open(output) as picture:
         assert (picture.size, picture.format) == ((1200, 630), "WEBP")
     report = json.loads((tmp_path / "deep" / "out.webp.json").read_text())
-    assert set(report) == {"palette", "fidelity", "preset", "cutout", "provenance", "placement", "marks"}
+    parts = {"palette", "fidelity", "preset", "cutout", "provenance", "placement", "marks", "publishable"}
+    assert set(report) == parts
     assert report["placement"] == {"shift_x": 0, "shift_y": 0, "scale": 0.9, "turn": 2, "stance": "lying", "breaks": []}
     assert report["provenance"]["seed"] == 4
     checked = run("verify", str(output))
@@ -157,6 +161,38 @@ def test_a_local_cutout_is_the_mask_of_a_local_swap(tmp_path: Path) -> None:
     refused = run("swap", str(photo), *order, "--mask", str(mask))
     assert refused.exit_code == 2
     assert "--mask" in refused.output
+
+
+def test_a_local_cutout_lists_draws_and_answers_its_doubtful_pieces(
+    tmp_path: Path, networks: Networks, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    @FunctionSegmenter
+    def seer(image: NDArray[np.uint8]) -> NDArray[np.float32]:
+        mask = networks.segmenter(image).copy()
+        mask[: len(mask) // 8, : len(mask) // 4] = 1
+        return mask
+
+    seen = replace(networks, witness=seer)
+    monkeypatch.setattr("service.worker.networks.open_networks", lambda settings: seen)
+    photo, mask, pieces = tmp_path / "bottle.jpg", tmp_path / "mask.png", tmp_path / "new" / "pieces.png"
+    photo.write_bytes(SMALL_BOTTLE)
+
+    asked = run("cutout", str(photo), "-o", str(mask), "--pieces", str(pieces))
+    before = np.asarray(Image.open(mask)) > 127
+    kept = run("cutout", str(photo), "-o", str(mask), "--keep", "1")
+    refused = run("cutout", str(photo), "-o", str(tmp_path / "none.png"), "--keep", "1", "--drop", "1")
+
+    assert re.search(r"piece 1: .*%.* at \d+, \d+, \d+, \d+, not in the cut-out, wrong with \d+%", asked.output)
+    with Image.open(pieces) as drawn:
+        assert max(drawn.size) == 1600
+    after = np.asarray(Image.open(mask)) > 127
+    assert (after & ~before).sum() > 0.01 * before.sum()
+    assert not (before & ~after).any()
+    assert "confidence 1.00" in kept.output
+    assert "piece 1" not in kept.output
+    assert refused.exit_code == 2
+    assert "--drop: Piece 1 is kept and dropped. Send it once." in refused.output
+    assert not (tmp_path / "none.png").exists()
 
 
 @pytest.mark.usefixtures("loaded")

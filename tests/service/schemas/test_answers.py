@@ -19,7 +19,8 @@ from tests.support.documented import Documented, compared
 ELSEWHERE = {
     *(("create_cutout", "409"), ("create_cutout", "429")),
     *(("background_swap_with_spec", status) for status in ("403", "409", "429")),
-    *((operation, "429") for operation in ("get_render_thumbnail", "put_cutout_mask", "put_cutout_subjects")),
+    *(("get_render_thumbnail", "429"), ("put_cutout_mask", "429")),
+    *(("put_cutout_subjects", "429"), ("put_cutout_pieces", "429")),
     ("get_usage", "429"),
     ("verify_file", "429"),
     *(
@@ -122,6 +123,7 @@ def refuse_by_state(owner: Owner) -> None:
     unmade = ask(owner, "POST", "/v1/cutouts", json={"source_image_s3_key": owner.photo}).json()["job_id"]
     ask(owner, "PUT", f"/v1/cutouts/{unmade}/mask", content=MASK)
     ask(owner, "PUT", f"/v1/cutouts/{unmade}/subjects", json={"keep": [1]})
+    ask(owner, "PUT", f"/v1/cutouts/{unmade}/pieces", json={})
     ask(owner, "DELETE", f"/v1/cutouts/{unmade}/mask")
     ask(owner, "DELETE", f"/v1/jobs/{owner.done}")
     ask(owner, "DELETE", f"/v1/keys/{owner.key_id}")
@@ -147,6 +149,7 @@ def change_and_delete(owner: Owner) -> None:
     ask(owner, "PUT", f"/v1/cutouts/{owner.cutout}/mask", content=MASK)
     ask(owner, "DELETE", f"/v1/cutouts/{owner.cutout}/mask")
     ask(owner, "PUT", f"/v1/cutouts/{owner.cutout}/subjects", json={"keep": [1]})
+    ask(owner, "PUT", f"/v1/cutouts/{owner.cutout}/pieces", json={})
     ask(owner, "PUT", f"/v1/brands/{owner.brand}", json={"palette": ["#654321"], "seed_policy": "pinned"})
     for url in ("https://owner.example/other", "https://owner.example/other"):
         ask(owner, "PUT", "/v1/webhook", json={"url": url})

@@ -51,7 +51,7 @@ def test_a_good_photo_ends_in_a_render_whose_bytes_are_stored_and_measured(worke
     assert (len(data), hashlib.sha256(data).hexdigest()) == (render.bytes, render.sha256)
     assert decode(data, Limits()).rgb.shape == (render.height, render.width, 3) == (630, 1200, 3)
     report = msgspec.json.decode(render.report)
-    assert set(report) == {"palette", "fidelity", "preset", "cutout", "provenance", "marks"}
+    assert set(report) == {"palette", "fidelity", "preset", "cutout", "provenance", "marks", "publishable"}
     assert report["palette"]["asked"][0]["delta_e00"] < 6
     assert report["provenance"]["job_attempt"] == 1
     assert len(report["provenance"]["tried"]) == report["provenance"]["attempts"] >= 1

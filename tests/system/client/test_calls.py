@@ -56,7 +56,7 @@ def test_a_photo_is_swapped_in_one_call(backdrop: Backdrop, tmp_path: Path) -> N
     assert list(output.parent.iterdir()) == [output]
     assert (render.output_preset, render.width, render.height) == ("transparent_cutout", 200, 240)
     filled = {name for name, value in render.report.items() if value is not None}
-    assert filled == {"palette", "fidelity", "preset", "cutout", "provenance"}
+    assert filled == {"palette", "fidelity", "preset", "cutout", "provenance", "publishable"}
     assert reported[-1].status == "SUCCESS"
     assert [one.progress for one in reported] == sorted(one.progress for one in reported)
     assert backdrop.credits().balance == 99
