@@ -23,7 +23,7 @@ from backdrop_client import (
 )
 from pipeline.core.order import SwapOrder
 from service.batch.pairs import Pair, Photo, read_unchanged
-from service.batch.state import Failed, Failure, Made, State, file_name, measurements
+from service.batch.state import Failed, Failure, Made, State, file_name, keep_report, measurements
 from service.catalogue.specs import extra_sources, with_sources
 
 #: Most pictures of one order of a batch, copies of a photo aside.
@@ -54,6 +54,7 @@ class RemoteMaker:
             render = job.expect_render()
             file = file_name(pair.stem, render.format)
             await self._backdrop.download(render, self._out / file)
+            keep_report(self._out, file, render.report)
         except Refused as error:
             if isinstance(error, InsufficientCredits | Unauthorized):
                 self._refused = error

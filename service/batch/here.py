@@ -4,6 +4,7 @@ import asyncio
 import hashlib
 import threading
 import time
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
@@ -15,8 +16,10 @@ from pipeline.core.errors import NotAccepted, PipelineError
 from pipeline.core.networks import Networks
 from pipeline.core.order import SwapOrder
 from pipeline.report import to_json
-from service.batch.pairs import Pair, Wrong, read_unchanged
-from service.batch.state import FOLDER, Failure, Made, State, file_name, measurements, write_whole
+from pipeline.swap import CutOut
+from service.batch.doubts import Question, answered, question
+from service.batch.pairs import Pair, Photo, Wrong, read_unchanged
+from service.batch.state import FOLDER, Failure, Made, State, file_name, keep_report, measurements, write_whole
 from service.catalogue.catalogue import Catalogue, load_catalogue
 from service.catalogue.swap_request import OrderRefused, checked
 from service.settings import Settings
@@ -64,6 +67,7 @@ class LocalMaker:
         return self
 
     def __exit__(self, *_: object) -> None:
+        self._stopping.set()
         self._pool.shutdown(cancel_futures=True)
         self._lane.close()
 
@@ -75,9 +79,32 @@ class LocalMaker:
             self._stopping.set()
             raise
 
+    def doubts(self, photos: Sequence[Photo]) -> Iterator[Question]:
+        """Cut photos out in threads and yield what to ask about each, in their order."""
+        return self._pool.map(lambda photo: question(photo, self._cut_out, self._out), photos)
+
+    def _cut_out(self, photo: Photo) -> CutOut:
+        """Return a photo's kept cut-out, or make it. Raises Failure, also if the photo shows no product."""
+        if photo.trouble is not None:
+            raise Failure("photo_unreadable", photo.trouble)
+        try:
+            cut = self._pictures.cut_out(
+                read_unchanged(photo),
+                self._networks,
+                progress=lambda *_: self._check(),
+                cache=folder_cache(self._out / FOLDER / "kept"),
+            )
+        except PipelineError as error:
+            raise Failure(error.code, str(error)) from error
+        if cut.found is None:
+            raise Failure("no_subject", "No product stands out in this photo. Use a photo with a calmer background.")
+        return cut
+
     def _make(self, pair: Pair) -> Made:
         started, seed = time.perf_counter(), self._state.entry(pair.key).seed
-        data = read_unchanged(pair.photo)
+        data, mask = read_unchanged(pair.photo), None
+        if pair.answer:
+            mask = answered(self._cut_out(pair.photo), pair.answer, self._state.pieces[pair.photo.sha256])
         try:
             order = self._catalogue.lettered(pair.order)
             spec = build_spec(self._catalogue, order if seed is None else replace(order, seed=seed))
@@ -88,6 +115,7 @@ class LocalMaker:
                 files_of(order),
                 progress=lambda *_: self._check(),
                 cache=folder_cache(self._out / FOLDER / "kept"),
+                mask=mask,
             )
             render = made.result
             if made.refusal is not None:
@@ -97,7 +125,9 @@ class LocalMaker:
         except PipelineError as error:
             raise Failure(error.code, str(error)) from error
         file = file_name(pair.stem, render.format)
+        report = to_json(render.report)
         write_whole(self._out / file, render.data)
+        keep_report(self._out, file, report)
         return Made(
             file=file,
             sha256=hashlib.sha256(render.data).hexdigest(),
@@ -107,7 +137,7 @@ class LocalMaker:
             credits=0,
             seconds=round(time.perf_counter() - started, 2),
             warnings=list(warnings_of(self._catalogue, order, spec, render)),
-            **measurements(to_json(render.report)),
+            **measurements(report),
         )
 
     def _check(self) -> None:

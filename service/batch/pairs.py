@@ -12,7 +12,7 @@ from pathlib import Path, PurePosixPath
 from backdrop_client import PhotoUnknown
 from backdrop_client.photo import content_type
 from pipeline.core.order import Dressing, Ground, SwapOrder
-from service.batch.spec_file import BatchSpec
+from service.batch.spec_file import Answer, BatchSpec
 from service.batch.state import Failure
 
 #: A field of a request, as `name[0]`, and its error.
@@ -103,6 +103,8 @@ class Pair:
     look: SwapOrder
     #: Path of the picture in the output folder, without its extension.
     stem: str
+    #: About the cut-out's pieces; None: the cut-out as it is.
+    answer: Answer | None = None
 
     @cached_property
     def id(self) -> str:
@@ -112,6 +114,7 @@ class Pair:
         # Left out unless given, so that batches of an earlier release keep their ids.
         options |= order.given
         options |= {} if order.subject is None else {"subject": order.subject}
+        options |= {"answer": self.answer} if self.answer else {}
         made_of = [self.photo.sha256 or self.photo.name, self.preset, options]
         return hashlib.sha256(json.dumps(made_of, sort_keys=True).encode()).hexdigest()
 

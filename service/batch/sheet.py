@@ -45,63 +45,75 @@ def write_sheet(out: Path, rows: Sequence[Sequence[Cell]], *, batch: str) -> Non
 
     `batch`: the batch's id, which a review quotes.
     """
-    css, script = ((files("service.batch") / name).read_text("utf-8") for name in ("sheet.css", "review.js"))
     cells = [cell for row in rows for cell in row]
     made = sum(isinstance(cell.outcome, Made) and cell.choice != "reject" for cell in cells)
-    failed = "".join(
-        f"<li>{escape(pair.title)} <span>{escape(one.message)}</span></li>"
-        for pair, one, _ in cells
-        if isinstance(one, Failed)
-    )
-    page = f"""<!doctype html>
+    failed = [(pair.title, one.message) for pair, one, _ in cells if isinstance(one, Failed)]
+    lead = f'{made} of {len(cells)} pictures. The same as a table: <a href="results.csv">results.csv</a>.'
+    main = f'<main data-batch="{escape(batch)}">\n{"".join(_row(out, row) for row in rows if row)}</main>'
+    foot = "ΔE00 is the colour difference CIEDE2000. Below 1 it is invisible. Below 5 most people see the same colour."
+    write_whole(out / "index.html", framed("Contact sheet", lead, main, "review.js", failed=failed, foot=foot))
+
+
+def framed(
+    title: str, lead: str, main: str, script: str, *, failed: Sequence[tuple[str, str]] = (), foot: str = ""
+) -> bytes:
+    """Return a page of the sheet's style with the script of that name. `failed`: names and messages."""
+    css, code = ((files("service.batch") / name).read_text("utf-8") for name in ("sheet.css", script))
+    bad = "".join(f"<li>{escape(name)} <span>{escape(message)}</span></li>" for name, message in failed)
+    return f"""<!doctype html>
 <html lang="en">
 <head>
 <meta charset="utf-8">
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <meta name="color-scheme" content="light dark">
-<title>Contact sheet: {made} of {len(cells)} pictures</title>
+<title>{title}</title>
 <style>
 {css}</style>
 </head>
 <body>
 <header>
-<h1>Contact sheet</h1>
-<p class="quiet">{made} of {len(cells)} pictures. The same as a table: <a href="results.csv">results.csv</a>.</p>
-{f'<section class="failures"><h2>Not made</h2><ul>{failed}</ul></section>' * bool(failed)}
+<h1>{title}</h1>
+<p class="quiet">{lead}</p>
+{f'<section class="failures"><h2>Not made</h2><ul>{bad}</ul></section>' * bool(bad)}
 </header>
-<main data-batch="{escape(batch)}">
-{"".join(_row(out, row) for row in rows if row)}</main>
-<footer>ΔE00 is the colour difference CIEDE2000. Below 1 it is invisible. Below 5 most people see the same
-colour.</footer>
+{main}
+{f"<footer>{foot}</footer>" * bool(foot)}
 <script>
-{script}</script>
+{code}</script>
 </body>
 </html>
-"""
-    write_whole(out / "index.html", page.encode())
+""".encode()
+
+
+def heading(name: str) -> str:
+    """Return the heading of a photo's section. `name` is relative to the folder of photos."""
+    folder, slash, own = name.rpartition("/")
+    return f"<h2><span>{escape(folder + slash)}</span>{escape(own)}</h2>"
 
 
 def _row(out: Path, row: Sequence[Cell]) -> str:
     photo = row[0].pair.photo
-    folder, slash, name = photo.name.rpartition("/")
-    before = _thumbnail(out, photo.path, photo.sha256, f"{photo.name}, the photo")
+    before = thumbnail(out, photo.path, photo.sha256, f"{photo.name}, the photo")
     cells = "\n".join(_cell(out, cell) for cell in row)
-    return f"""<section class="photo"><h2><span>{escape(folder + slash)}</span>{escape(name)}</h2><div class="strip">
+    return f"""<section class="photo">{heading(photo.name)}<div class="strip">
 <figure class="before">{before}<figcaption class="quiet">the photo</figcaption></figure>
 {cells}
 </div></section>
 """
 
 
-def _thumbnail(out: Path, source: Path, sha256: str, words: str) -> str:
-    """Return a picture's thumbnail, which is made unless it exists, or that the picture can't be read."""
-    small = out / "thumbnails" / f"{sha256[:24]}.webp"
+def thumbnail(out: Path, source: Path, sha256: str, words: str, side: int = _SIDE) -> str:
+    """Return a picture's thumbnail, which is made unless it exists, or that the picture can't be read.
+
+    `side`: the longer side, in pixels.
+    """
+    small = out / "thumbnails" / f"{sha256[:24]}{'' if side == _SIDE else f'-{side}'}.webp"
     try:
         if not small.exists():
             photo, file = decode(source.read_bytes(), Limits()), io.BytesIO()
             clear = [] if photo.alpha is None else [np.rint(photo.alpha * 255).astype(np.uint8)]
             picture = Image.fromarray(np.dstack([photo.rgb, *clear]))
-            picture.thumbnail((_SIDE, _SIDE), Image.Resampling.LANCZOS, reducing_gap=2.0)
+            picture.thumbnail((side, side), Image.Resampling.LANCZOS, reducing_gap=2.0)
             picture.save(file, "WEBP", quality=82, method=4)
             write_whole(small, file.getvalue())
         with Image.open(small) as there:
@@ -143,7 +155,7 @@ def _picture(out: Path, pair: Pair, made: Made, choice: str | None) -> str:
     about |= {"choice": choice} if choice else {}
     data = " ".join(f'data-{name}="{escape(value)}"' for name, value in about.items())
     return (
-        f'<figure {data}><a href="{quote(file)}">{_thumbnail(out, out / file, made.sha256, pair.title)}</a>'
+        f'<figure {data}><a href="{quote(file)}">{thumbnail(out, out / file, made.sha256, pair.title)}</a>'
         f'<figcaption><b>{escape(pair.preset)}</b> <span class="quiet">{made.width} &times; {made.height}</span>'
         + (f'<ul class="colours" aria-label="requested and measured colours">{colours}</ul>' if colours else "<br>")
         + f'<span class="quiet">{" · ".join(facts)}</span>'

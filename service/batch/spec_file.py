@@ -1,4 +1,4 @@
-"""The files that people write for a batch: `spec.toml`, with its exceptions for single photos, and a saved review."""
+"""The files that people write for a batch: `spec.toml`, with its exceptions for single photos, and what pages save."""
 
 import difflib
 import tomllib
@@ -126,6 +126,10 @@ def _sentence(error: dict[str, Any]) -> str:
             return f"{key}: {error['msg'].removeprefix('Value error, ').removesuffix('.')}."
     received = f" It is {error['input']!r}." if error["type"] == "literal_error" else ""
     return f"{key}: {error['msg']}.{received}"
+
+
+#: An owner's word on a photo's pieces, by number.
+Answer = dict[Literal["keep", "drop"], list[int]]
 
 
 class Choice(BaseModel):

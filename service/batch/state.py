@@ -100,6 +100,11 @@ def measurements(report: "Report") -> dict[str, Any]:
     }
 
 
+def keep_report(out: Path, file: str, report: "Report") -> None:
+    """Keep the report of a picture, whose path in the output folder is `file`."""
+    write_whole(out / FOLDER / "reports" / f"{file}.json", msgspec.json.encode(report))
+
+
 class BatchRuns(RuntimeError):
     """Raised if another batch writes to the same folder."""
 
@@ -138,6 +143,8 @@ class State:
         self.run_id = ""
         #: Pairs of an order whose answer is unknown, because the batch stopped.
         self.unanswered: list[str] = []
+        #: Boxes of the doubtful pieces that the owner saw, by the SHA-256 of the photo.
+        self.pieces: dict[str, list[list[int]]] = {}
         self._uploads: dict[tuple[str, str], str] = {}
         self._entries: dict[str, Entry] = {}
         path = folder / "state.jsonl"
@@ -190,6 +197,10 @@ class State:
         """Store a review's choice about a picture: "approve" or "reject"."""
         self._note("chosen", pair=pair_key, choice=choice)
 
+    def doubted(self, sha256: str, boxes: Sequence[Sequence[int]]) -> None:
+        """Store the boxes of a photo's doubtful pieces, in the order of their numbers."""
+        self._note("doubted", sha256=sha256, boxes=[list(box) for box in boxes])
+
     def ended(self, pair_key: str, outcome: Made | Failed, *, job_over: bool) -> None:
         """Store the outcome of a pair. `job_over`: its job failed, so that the next attempt needs another job."""
         kind = "made" if isinstance(outcome, Made) else "failed"
@@ -224,6 +235,8 @@ class State:
                 self.unanswered = []
                 for pair, job_id in event["jobs"].items():
                     self.entry(pair).url, self.entry(pair).job_id = event["url"], job_id
+            case "doubted":
+                self.pieces[event["sha256"]] = event["boxes"]
             case "made":
                 entry = self.entry(event["pair"])
                 made = msgspec.convert(event["outcome"], Made)

@@ -19,6 +19,7 @@ from service.settings import load_remote
 
 if TYPE_CHECKING:
     from service.batch.batch import Batch
+    from service.batch.here import LocalMaker
     from service.batch.pairs import Pair, Photo, Wrong
     from service.batch.spec_file import BatchSpec
     from service.batch.state import State
@@ -54,6 +55,13 @@ if TYPE_CHECKING:
     type=click.Path(dir_okay=False, path_type=Path),
     help="Apply a review that the contact sheet saved: drop rejected pictures, and repeat others with another seed.",
 )
+@click.option("--doubts", is_flag=True, help="Make no picture. Write doubts.html, which asks about doubtful pieces.")
+@click.option(
+    "--answers",
+    "answers_file",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="Apply the answers that doubts.html saved to the cut-outs.",
+)
 @click.option("--retry-failed", is_flag=True, help="Also retry photos that failed because of the photo itself.")
 @click.option("--brand", help="Name of a brand at the server. Overrides the spec's.")
 @click.option("--quiet", is_flag=True, help="Show no progress, only failures and the summary.")
@@ -65,6 +73,8 @@ def batch(
     out: Path,
     concurrency: int | None,
     review_file: Path | None,
+    doubts: bool,
+    answers_file: Path | None,
     retry_failed: bool,
     brand: str | None,
     quiet: bool,
@@ -74,7 +84,8 @@ def batch(
     """Swap every photo of a folder for every preset. Runs on this machine or, with --url, at a server.
 
     Run the same command again to continue a stopped batch. Backdrop skips finished pictures and charges nothing twice.
-    Approve and reject pictures in the contact sheet, index.html, and apply the saved review with --redo.
+    Approve and reject pictures in the contact sheet, index.html, and apply the saved review with --redo. With --doubts,
+    check the cut-outs first, and apply the saved answers with --answers.
 
     \b
     spec.toml:
@@ -98,11 +109,14 @@ def batch(
             raise OrderInvalid([f"There is no photo in {photos}. Name a folder of photos."])
         named = [name.strip() for name in presets.split(",") if name.strip()] if presets else []
         with State(out) as state:
-            asked = Asked(spec, found, list(dict.fromkeys(named)), out, state, review_file, retry_failed, quiet)
+            names = list(dict.fromkeys(named))
+            asked = Asked(spec, found, names, out, state, review_file, answers_file, retry_failed, quiet)
             if load_remote(url=url, key=key).url:
+                if doubts or answers_file is not None:
+                    raise OrderInvalid(["--doubts and --answers work on this machine only. Leave out --url."])
                 finished = _make_remotely(asked, concurrency or 8, url, key)
             else:
-                finished = _make_locally(asked, concurrency)
+                finished = _make_locally(asked, concurrency, doubts=doubts)
     except OrderInvalid as error:
         raise click.UsageError(str(error)) from error
     sys.exit(finished)
@@ -118,17 +132,21 @@ class Asked:
     out: Path
     state: "State"
     review: Path | None
+    answers: Path | None
     retry_failed: bool
     quiet: bool
 
     def batch(self, scene_allowed: dict[str, bool], check: "Callable[[SwapOrder], list[Wrong]]") -> "Batch":
         """Return the batch. Raises OrderInvalid with all errors."""
         from service.batch.batch import Batch
+        from service.batch.doubts import read_answers
         from service.batch.pairs import pair_up, wrong_with
         from service.batch.spec_file import OrderInvalid, read_review, unmatched
 
         plain = [preset for preset in self.presets if not scene_allowed.get(preset, True)]
+        answers = {} if self.answers is None else read_answers(self.answers, self.photos, self.state)
         groups = pair_up(self.photos, self.presets, self.spec, plain=plain)
+        groups = [[replace(pair, answer=answers.get(pair.photo.name)) for pair in group] for group in groups]
         wrong = wrong_with((pair for group in groups for pair in group), self.spec, check)
         wrong += unmatched(self.spec, [photo.name for photo in self.photos])
         if wrong:
@@ -191,14 +209,17 @@ def _make_remotely(asked: Asked, concurrency: int, url: str | None, key: str | N
     return _run(asked, batch, run, "Jobs at the server continue. Run the same command to resume.")
 
 
-def _make_locally(asked: Asked, concurrency: int | None) -> int:
+def _make_locally(asked: Asked, concurrency: int | None, *, doubts: bool) -> int:
     from service.batch.here import LocalMaker, at_once, wrong_here
     from service.catalogue.catalogue import load_catalogue
     from service.worker.networks import open_networks
 
+    settings, concurrency = settings_from(), concurrency or at_once()
+    if doubts:
+        with LocalMaker(settings, open_networks(settings), asked.state, asked.out, concurrency=concurrency) as maker:
+            return _ask(asked, maker)
     if not asked.presets:
         raise click.UsageError("--presets is missing. `backdrop catalog` lists them.")
-    settings, concurrency = settings_from(), concurrency or at_once()
     catalogue = load_catalogue(settings.catalogue)
     allowed = {name: preset.background == "scene" for name, preset in catalogue.presets.items()}
     batch = asked.batch(allowed, partial(wrong_here, catalogue))
@@ -210,6 +231,28 @@ def _make_locally(asked: Asked, concurrency: int | None) -> int:
             await batch.run(maker.make, ended, concurrency=concurrency)
 
     return _run(asked, batch, run, "Unfinished pictures start again. Run the same command to resume.")
+
+
+def _ask(asked: Asked, maker: "LocalMaker") -> int:
+    """Write the page about doubtful pieces. Returns the exit status."""
+    from rich.console import Console
+    from rich.progress import track
+
+    from service.batch.doubts import write_doubts
+
+    console, found = Console(stderr=True), []
+    hidden = asked.quiet or not console.is_terminal
+    for one in track(maker.doubts(asked.photos), "", len(asked.photos), console=console, disable=hidden):
+        found.append(one)
+        if one.failure:
+            console.print(f"failed  {one.photo.name}: {one.failure}", soft_wrap=True, markup=False)
+        else:
+            asked.state.doubted(one.photo.sha256, [piece.box for piece in one.pieces])
+    write_doubts(asked.out, found, batch=asked.state.run_id)
+    pieces, doubtful = sum(len(one.pieces) for one in found), sum(bool(one.pieces) for one in found)
+    click.echo(f"{pieces} doubtful pieces in {doubtful} of {len(found)} photos.")
+    click.echo(f"doubts  {asked.out / 'doubts.html'}")
+    return int(any(one.failure for one in found))
 
 
 def _run(asked: Asked, batch: "Batch", run: Callable[[Any], Any], if_stopped: str) -> int:

@@ -1,4 +1,4 @@
-"""The command line: `backdrop up|api|worker|sweep|swap|cutout|batch|catalog|jobs|renders|brands|clients|ledger|…`.
+"""The command line: `backdrop up|api|worker|sweep|swap|cutout|batch|rate|catalog|jobs|renders|brands|clients|ledger|…`.
 
 Each command imports its modules when it runs, so that `backdrop --help` does not wait for torch.
 """
@@ -18,6 +18,7 @@ from service.cli.ledger import ledger
 from service.cli.models import models
 from service.cli.operations import acceptance, ops
 from service.cli.parts import PARTS
+from service.cli.rate import rate
 from service.cli.remote_commands import brands, jobs, renders
 from service.cli.swap import swap
 from service.cli.webhooks import WEBHOOK_COMMANDS, webhooks
@@ -50,7 +51,7 @@ def main(debug: bool) -> None:
         logging.basicConfig(level=logging.DEBUG)
 
 
-for group in (swap, cutout, batch, jobs, renders, brands, webhooks, clients, ledger, secrets, ops, docs, models):
+for group in (swap, cutout, batch, rate, jobs, renders, brands, webhooks, clients, ledger, secrets, ops, docs, models):
     main.add_command(group)
 for command in (*INSTALLATION, *PARTS, acceptance, catalog, thumbnails, bench, gpu_check):
     main.add_command(command)

@@ -126,6 +126,7 @@ const LIMITS = {
   fidelity_p99: ["A part of the product differs from your photo.", "Choose a channel that takes larger files."],
   palette_mean: ["The background's colours are too far from yours.", "Choose other colours or another scene."],
   palette_worst: ["One of your colours is too far off in the background.", "Choose another colour or another scene."],
+  publishable: ["The picture is probably not fit to publish.", "Look at the cut-out first, and mend it."],
   cutout_confidence: ["The cut-out is too uncertain.", "Check its outline and mend it."],
   enlargement: ["The photo was enlarged too much.", "Use a larger photo."],
 };
@@ -133,6 +134,7 @@ const LIMITS = {
 const difference = ["Colour difference", (value) => value.toFixed(1)];
 const VALUES = {
   ...{ fidelity_mean: difference, fidelity_p99: difference, palette_mean: difference, palette_worst: difference },
+  publishable: ["Probability", (share) => share.toFixed(2)],
   cutout_confidence: ["Confidence", (share) => share.toFixed(2)],
   enlargement: ["Enlarged", (factor) => `${factor.toFixed(2)} times`],
 };

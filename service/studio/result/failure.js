@@ -11,7 +11,7 @@ import { REMEDIES, credits, limitWords } from "../page/words.js";
 /** Errors that only another photo can avoid. */
 const PHOTO_AT_FAULT = /^image_|no_subject|subject_not_found|source_gone/;
 /** Missed limits for which a better cut-out may help, and the one for which only another photo does. */
-const OF_CUTOUT = /^(cutout_confidence|warnings\.)/;
+const OF_CUTOUT = /^(publishable|cutout_confidence|warnings\.)/;
 const OF_PHOTO = /^enlargement$/;
 
 /** Show why there is no picture, what to do, and the refund. */
