@@ -11,7 +11,7 @@ const SETS = [
 const SAYS = {
   none: "You pay for every picture that is made. Its report shows what Backdrop measured.",
   standard:
-    "You pay only if the colours and the channel's rules are within limits, and the picture is probably fit to publish. Of hard photos it refuses 78 % of the pictures, and 39 % of those that pass are still wrong, so look first.",
+    "You pay only if the colours and the channel's rules are within limits, and the picture is probably fit to publish. Of hard photos it refuses 61 % of the pictures, and 56 % of those that pass are still wrong, so look first.",
   strict: "As Standard, but it refuses 89 %, and 18 % of those that pass are wrong. The photo must also be large enough, and Backdrop may have no doubt about the product.",
 };
 const OWN = "The brand's own limits apply. Otherwise your credits come back.";
