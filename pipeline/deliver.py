@@ -148,7 +148,8 @@ def report_on(stages: Stages, made: Made, measured: Encoded, versions: dict[str,
             touches=place.edges if spec.placement.moves else None,
             lettered=made.cover,
         )
-    report = Report(
+    scene = scene_report(place.asked, place.spec, place.facts, elevation, source.hovering)
+    return Report(
         palette=replace(palette, assigned=source.assigned),
         fidelity=fidelity,
         preset=rules,
@@ -163,7 +164,7 @@ def report_on(stages: Stages, made: Made, measured: Encoded, versions: dict[str,
             cut_by=cut.cut_by,
             background=source.cache_status,
             pinned=place.pinned,
-            scene=scene_report(place.asked, place.spec, place.facts, elevation, source.hovering),
+            scene=scene,
             timings=stages.timings,
             painted_by="renderer" if source.fell_back else None,
         ),
@@ -176,5 +177,7 @@ def report_on(stages: Stages, made: Made, measured: Encoded, versions: dict[str,
         marks=marks if marks != MarksReport() else None,
         layers=made.lettering.reports if made.lettering else None,
         alt=made.lettering.alt if made.lettering else None,
+        publishable=publishable(
+            cutout.confidence, cropped="subject_touches_edge" in made.warnings, plain=scene is None
+        ),
     )
-    return replace(report, publishable=publishable(report, made.warnings))

@@ -26,6 +26,7 @@ from pipeline.cutout.given import GivenMask
 from pipeline.cutout.stance import place_cutout
 from pipeline.cutout.subjects import Choice
 from pipeline.deliver import Made, encoded, report_on, signer_of
+from pipeline.delivery.acceptance import limits_of
 from pipeline.delivery.output import ordered
 from pipeline.delivery.preview import Stamp, preview_size
 from pipeline.delivery.watermark import Payload
@@ -121,7 +122,7 @@ def swap(
     with stages("decode"):
         photo, own = decode(data, limits), OwnPicture.of(spec, files, limits)
         spec = guided(spec, own)
-    cutting = Cutting(photo, data, networks, cache, mask, doubts=spec.acceptance.accept not in ("", "none"))
+    cutting = Cutting(photo, data, networks, cache, mask, doubts=limits_of(spec.acceptance.accept) is not None)
     cutout = (cut := cutting.product(stages, spec.subject)).unassessed
     size = photo.rgb.shape[1], photo.rgb.shape[0]
     width, height = ordered(spec.preset, spec.output).size or size

@@ -21,7 +21,7 @@ from pipeline.delivery.acceptance import SETS, most_bad
 from scripts.cutout.doubts import FOLDS, area_under, calibration, drawn, fitted, reliability
 
 RATINGS = Path(__file__).resolve().parents[1] / "benchmarks" / "picture" / "ratings"
-#: Columns of pictures.csv, `pipeline.delivery.acceptance.signs_of`. Out of fold, the others add nothing.
+#: Columns of pictures.csv, as `pipeline.delivery.acceptance.PUBLISHABLE` has them. Out of fold, no other adds anything.
 SIGNS = ("doubt", "cropped", "plain")
 #: Share of accepted pictures that may be bad in the half that chooses a limit, for each set.
 BAD = {"standard": 0.5, "strict": 0.1}

@@ -11,7 +11,7 @@ from pipeline.core.errors import NoSubject
 from pipeline.core.networks import Networks
 from pipeline.core.order import PhotoPlace
 from pipeline.core.stages import Stages
-from pipeline.core.types import Cutout, Photo, Segmentation
+from pipeline.core.types import Cutout, Doubts, Photo, Segmentation
 from pipeline.cutout.cache import Cache, CutoutCache
 from pipeline.cutout.foreground import Extracted, extract_foreground, foreground_of
 from pipeline.cutout.given import GivenMask, codes_of, coverage
@@ -104,7 +104,8 @@ class Cutting:
             assert self.mask is not None
             return self._given(replace(self.mask, codes=choice.codes))
         alpha = coverage(choice.codes)
-        seen = Segmentation(alpha) if choice.seen is None else replace(choice.seen, alpha=alpha)
+        # Its pieces are those of `whole`. With none of its own, `_cached` takes it also where they are asked for.
+        seen = replace(choice.seen or Segmentation(alpha), alpha=alpha, doubts=Doubts() if self.doubts else None)
         made = self._extracted(seen)
 
         def assessed() -> Cutout:

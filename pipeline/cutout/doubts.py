@@ -186,13 +186,12 @@ def other_mask(looks: Sequence[Alpha], mask: Alpha, areas: Areas, numbers: Seque
 
 
 def doubts_of(
-    looks: Sequence[Alpha], mask: Alpha, rgb: Rgb8, small: Alpha, alpha: Alpha, full: Callable[[Alpha], Alpha]
+    looks: Sequence[Alpha], mask: Alpha, areas: Areas, rgb: Rgb8, alpha: Alpha, full: Callable[[Alpha], Alpha]
 ) -> Doubts:
-    """Return the doubtful pieces of an H×W alpha, which was made from an h×w mask and is `small` at its size.
+    """Return the doubtful pieces, among `areas`, of an H×W alpha in [0, 1] that was made from an h×w mask.
 
-    `looks` are h×w, `rgb` is the photo at their size, `full` makes an H×W alpha of such a mask.
+    `looks` are h×w, `rgb` is the photo at their size, h×w×3 sRGB, `full` makes an H×W alpha of such a mask.
     """
-    areas = areas_of(looks, small, rgb)
     chosen = asked(areas, evidence(looks, areas, rgb))
     if not chosen:
         return Doubts()

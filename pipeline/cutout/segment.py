@@ -19,7 +19,7 @@ from pipeline.core.networks import Segmenter
 from pipeline.core.parallel import together
 from pipeline.core.resample import Box, grown_box, reduced, resize, tight_box
 from pipeline.core.types import Alpha, Doubts, Photo, Segmentation
-from pipeline.cutout.doubts import areas_of, doubts_of, in_photo, overlap, right
+from pipeline.cutout.doubts import GROUND_COLOURED, areas_of, doubts_of, in_photo, overlap, right
 from pipeline.cutout.guided_filter import guide_of, guided_upsample
 from pipeline.cutout.holes import SIDE, seen_through
 from pipeline.cutout.remains import clear_remains
@@ -84,11 +84,12 @@ def segment(
     sure = right(looks, small)
     if doubts and witness is not None:
         looks = [*looks, _brought(_look(photo.rgb, witness), mask)]
-    boxes = tuple(in_photo(one, mask.shape, alpha.shape) for one in areas_of(looks, small).boxes)
-    found = None
-    if doubts:
-        colours = resized(photo.rgb, *mask.shape[::-1])
-        found = doubts_of(looks, mask, colours, small, alpha, lambda answered: _at_full_size(photo.rgb, answered))
+    rgb = resized(photo.rgb, *mask.shape[::-1]) if doubts else None
+    areas, found = areas_of(looks, small, rgb), None
+    if rgb is not None:
+        found = doubts_of(looks, mask, areas, rgb, alpha, lambda answered: _at_full_size(photo.rgb, answered))
+    disputed = zip(areas.kinds, areas.boxes, strict=True)
+    boxes = tuple(in_photo(box, mask.shape, alpha.shape) for kind, box in disputed if kind != GROUND_COLOURED)
     return Segmentation(alpha, sure, boxes, found)
 
 

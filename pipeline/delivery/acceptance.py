@@ -23,7 +23,8 @@ Other = Literal[
     "low_confidence", "upscaled", "copy_space_busy", "generator_fell_back", "background_upscaled", "background_busy",
     "layer_moved", "layer_reduced", "layer_left_out", "low_contrast", "logo_enlarged",
 ]  # fmt: skip
-#: Logistic regression of "two readers would publish this picture as it is": a constant and `signs_of`.
+#: Logistic regression of "two readers would publish this picture as it is": a constant, and the weights of the
+#: logarithm of the cut-out's doubt, of a cropped product and of a plain background.
 #: `scripts/publishable.py` fitted it on the ratings of `benchmarks/picture/ratings`.
 PUBLISHABLE = (-4.2, -1.23, -1.35, 1.06)
 Difference = Annotated[float | None, Field(ge=0, le=100)]
@@ -133,20 +134,15 @@ def _measured(report: Report) -> dict[str, float | None]:
     }
 
 
-def publishable(report: Report, warnings: Sequence[str]) -> float:
-    """Return the probability, 0–1, that a person would publish a picture, by its report and its warnings' codes."""
-    constant, *weights = PUBLISHABLE
-    score = constant + sum(weight * sign for weight, sign in zip(weights, signs_of(report, warnings), strict=True))
-    return round(1 / (1 + math.exp(-score)), 3)
+def publishable(confidence: float, *, cropped: bool, plain: bool) -> float:
+    """Return the probability, 0–1, that a person would publish a picture.
 
-
-def signs_of(report: Report, warnings: Sequence[str]) -> list[float]:
-    """Return what the probability depends on.
-
-    The logarithm of the doubt in the cut-out, whether the photo crops the product, and whether the background is plain.
+    `confidence`: the cut-out's, 0–1. `cropped`: whether the photo crops the product. `plain`: whether Backdrop
+    composes no scene; only white and transparent ones were rated.
     """
-    doubt = math.log(1.02 - report.cutout.confidence)
-    return [doubt, float("subject_touches_edge" in warnings), float(report.provenance.scene is None)]
+    constant, doubt, *weights = PUBLISHABLE
+    score = constant + doubt * math.log(1.02 - confidence) + weights[0] * cropped + weights[1] * plain
+    return round(1 / (1 + math.exp(-score)), 3)
 
 
 def most_bad(bad: int, accepted: int) -> float:

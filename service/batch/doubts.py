@@ -12,14 +12,14 @@ from numpy.typing import NDArray
 from PIL import Image
 from pydantic import TypeAdapter, ValidationError
 
-from pipeline.core.types import Piece
+from pipeline.core.types import Doubts, Piece
 from pipeline.cutout.given import GivenMask, codes_of
 from pipeline.swap import CutOut
 from service.batch.pairs import Photo
 from service.batch.sheet import framed, heading
 from service.batch.spec_file import Answer, OrderInvalid
 from service.batch.state import Failure, State, write_whole
-from service.cutouts.pieces import drawn, layers, pictured
+from service.cutouts import pieces
 
 #: Longer side of a drawing in pixels.
 _SIDE = 640
@@ -65,14 +65,17 @@ def read_answers(path: Path, photos: Sequence[Photo], state: State) -> dict[str,
 def answered(cut: CutOut, answer: Answer, seen: Sequence[Sequence[int]]) -> GivenMask | None:
     """Return the mask with the answers; None: they agree with the cut-out. `seen`: boxes of the answered pieces.
 
-    Raises Failure if the cut-out has other pieces now.
+    Raises Failure if the cut-out has other pieces now, or nothing of the product is left.
     """
-    codes, numbers, other, pieces = _layers(cut)
-    if [list(piece.box) for piece in pieces] != seen:
+    codes, doubts = _codes(cut)
+    if [list(piece.box) for piece in doubts.pieces] != seen:
         raise Failure("answers_outdated", f"The cut-out has changed since the answers. {_REMEDY} again.")
-    changed = [piece.number for piece in pieces if piece.number in answer.get("drop" if piece.kept else "keep", ())]
-    np.copyto(codes, other, where=np.isin(numbers, changed))
-    return GivenMask(codes, "mended") if changed else None
+    answers = dict.fromkeys(answer.get("keep", ()), True) | dict.fromkeys(answer.get("drop", ()), False)
+    try:
+        said = pieces.answered(codes, codes, doubts.layer, pieces.piece_facts(doubts.pieces), answers)
+    except pieces.AnswerInvalid as error:
+        raise Failure(error.code, f"{error}.") from error
+    return None if np.array_equal(said, codes) else GivenMask(said, "mended")
 
 
 def question(photo: Photo, cut_out: Callable[[Photo], CutOut], out: Path) -> Question:
@@ -81,14 +84,15 @@ def question(photo: Photo, cut_out: Callable[[Photo], CutOut], out: Path) -> Que
         cut = cut_out(photo)
     except Exception as error:  # noqa: BLE001  # not even a bug stops the other photos
         return Question(photo, failure=str(error) or type(error).__name__)
-    codes, numbers, _, pieces = _layers(cut)
-    if not pieces:
+    codes, doubts = _codes(cut)
+    if not doubts.pieces:
         return Question(photo)
+    numbers, _ = pieces.layers(doubts.layer)
     faded = np.where(codes[..., None] < 128, cut.photo.rgb // 4 + 160, cut.photo.rgb)
-    whole = drawn(faded, numbers, _SIDE, [(piece.number, piece.box) for piece in pieces])
+    whole = pieces.drawn(faded, numbers, _SIDE, [(piece.number, piece.box) for piece in doubts.pieces])
     figures = f'<figure class="before">{_saved(out, photo, 0, whole)}<figcaption class="quiet">the cut-out</figcaption>'
-    for piece in pieces:
-        near = pictured(cut.photo.rgb, numbers, piece, _SIDE)
+    for piece in doubts.pieces:
+        near = pieces.pictured(cut.photo.rgb, numbers, piece, _SIDE)
         words = f"Piece {piece.number}, {'in the cut-out' if piece.kept else 'not in the cut-out'}"
         data = f'data-photo="{escape(photo.name)}" data-sha256="{photo.sha256}" data-piece="{piece.number}"'
         figures += (
@@ -96,7 +100,7 @@ def question(photo: Photo, cut_out: Callable[[Photo], CutOut], out: Path) -> Que
             f"{_saved(out, photo, piece.number, near)}<figcaption><b>{words}</b></figcaption>"
         )
     section = f'<section class="photo">{heading(photo.name)}<div class="strip">{figures}</figure></div></section>'
-    return Question(photo, pieces, section)
+    return Question(photo, doubts.pieces, section)
 
 
 def write_doubts(out: Path, questions: Sequence[Question], *, batch: str) -> None:
@@ -112,14 +116,11 @@ def write_doubts(out: Path, questions: Sequence[Question], *, batch: str) -> Non
     write_whole(out / "doubts.html", framed("Doubtful pieces", lead, main, "review.js", failed=failed))
 
 
-def _layers(cut: CutOut) -> tuple[NDArray[np.uint8], NDArray[np.uint8], NDArray[np.uint8], tuple[Piece, ...]]:
-    """Return the H×W codes, 0–255, of a cut-out, its pieces' numbers, the other answers' codes, and the pieces."""
-    found, (height, width) = cut.found, cut.photo.rgb.shape[:2]
-    assert found is not None  # a photo without a product is a failure
-    codes = codes_of(found.alpha, found.origin, width, height)
-    if found.doubts is None or not found.doubts.pieces:
-        return codes, np.zeros_like(codes), codes, ()
-    return codes, *layers(found.doubts.layer), found.doubts.pieces
+def _codes(cut: CutOut) -> tuple[NDArray[np.uint8], Doubts]:
+    """Return the H×W codes, 0–255, of a cut-out, and its doubts."""
+    assert cut.found is not None  # a photo without a product is a failure
+    height, width = cut.photo.rgb.shape[:2]
+    return codes_of(cut.found.alpha, cut.found.origin, width, height), cut.found.doubts or Doubts()
 
 
 def _saved(out: Path, photo: Photo, number: int, picture: Image.Image) -> str:

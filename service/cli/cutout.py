@@ -81,6 +81,8 @@ def cutout(
     if preview is not None:
         format_of(preview, "png", "--preview")
     if load_remote(url=url, key=key).url:
+        from pipeline.photo.decode import decode
+
         with remote(url, key) as backdrop:
             found = backdrop.cutout(source_key=backdrop.upload(photo), subject=place)
             if mask is not None or subjects:
@@ -90,12 +92,8 @@ def cutout(
             backdrop.download_mask(found, output)
             if pieces is not None and found.pieces:
                 backdrop.download_mask(found, pieces, pieces=True)
-                _draw(
-                    photo.read_bytes(),
-                    pieces.read_bytes(),
-                    [(one.id, _corners(one.box)) for one in found.pieces],
-                    pieces,
-                )
+                boxes = [(one.id, _corners(one.box)) for one in found.pieces]
+                _draw(decode(photo.read_bytes(), settings_from().limits).rgb, pieces.read_bytes(), boxes, pieces)
             if preview is not None:
                 backdrop.download_mask(found, preview, preview=True)
         click.echo(f"{found.public_id}  {found.cut_by}")
@@ -136,8 +134,7 @@ def _cut_out_here(
 
     settings = settings_from()
     networks = open_networks(settings)
-    data = photo.read_bytes()
-    cut = cut_out(data, networks, limits=settings.limits, clock=time.perf_counter, subject=subject)
+    cut = cut_out(photo.read_bytes(), networks, limits=settings.limits, clock=time.perf_counter, subject=subject)
     pictures, reduced = of_network(cut.photo, cut.found if cut.chosen is None else cut.chosen[1])
     facts, layer = pictures.facts, cut.found.doubts.layer if cut.found and cut.found.doubts else b""
     known = facts.get("pieces", [])
@@ -153,16 +150,14 @@ def _cut_out_here(
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_bytes(picture)
     if pieces is not None and known:
-        _draw(data, layer, [(one["id"], one["box"]) for one in known], pieces)
+        _draw(cut.photo.rgb, layer, [(one["id"], one["box"]) for one in known], pieces)
     return facts
 
 
-def _draw(photo: bytes, layer: bytes, boxes: "list[tuple[int, Any]]", output: Path) -> None:
-    """Write a photo with its pieces, outlined and numbered."""
-    from pipeline.photo.decode import decode
+def _draw(rgb: Any, layer: bytes, boxes: list[tuple[int, Any]], output: Path) -> None:
+    """Write an H×W×3 photo with its pieces, outlined and numbered."""
     from service.cutouts.pieces import drawn, layers
 
-    rgb = decode(photo, settings_from().limits).rgb
     output.parent.mkdir(parents=True, exist_ok=True)
     drawn(rgb, layers(layer)[0], 1600, boxes).save(output)
 

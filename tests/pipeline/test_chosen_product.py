@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from pipeline.core.networks import Networks
-from pipeline.core.order import PhotoPlace
+from pipeline.core.order import Acceptance, PhotoPlace
 from pipeline.core.spec import Limits
 from pipeline.core.types import Cutout
 from pipeline.cutout.cache import Kind
@@ -103,11 +103,12 @@ def test_a_picture_has_the_chosen_product_alone_and_its_report_shows_it(networks
     assert not (picture[..., 0] > picture[..., 2] + 60).any(), "nothing of the vase's orange"
 
 
-def test_a_choice_among_found_products_needs_no_look_and_each_choice_is_stored_separately() -> None:
+@pytest.mark.parametrize("accept", ["", "standard"])
+def test_a_choice_among_found_products_needs_no_look_and_each_choice_is_stored_separately(accept: str) -> None:
     looks = Counting()
     networks = replace(still_life.networks(), segmenter=looks)
     data, cache = two_products()[0], Memory()
-    order = spec("white", place=preset((160, 160), background="white"))
+    order = replace(spec("white", place=preset((160, 160), background="white")), acceptance=Acceptance(accept))
 
     def made(subject: PhotoPlace | None) -> str:
         render = swap(data, replace(order, subject=subject), networks, limits=LIMITS, clock=clock, cache=cache)

@@ -99,11 +99,10 @@ def test_each_missed_limit_is_named_with_value_and_bound(
     assert [(one.limit, one.measured, one.bound) for one in found] == missed
 
 
-def test_a_picture_is_less_publishable_the_more_its_cut_out_is_in_doubt_or_cropped() -> None:
-    sure = publishable(GOOD, [])
-    assert 0 < publishable(replace(GOOD, cutout=replace(GOOD.cutout, confidence=0.5)), []) < sure < 1
-    assert publishable(GOOD, ["subject_touches_edge"]) < sure
-    assert publishable(GOOD, ["upscaled"]) == sure
+def test_a_picture_is_less_publishable_the_more_its_cut_out_is_in_doubt_and_on_a_scene() -> None:
+    sure = publishable(0.95, cropped=False, plain=False)
+    assert 0 < publishable(0.5, cropped=False, plain=False) < sure < 1
+    assert publishable(0.95, cropped=True, plain=False) < sure < publishable(0.95, cropped=False, plain=True)
 
 
 @pytest.mark.parametrize(("bad", "accepted", "most"), [(0, 59, 0.05), (1, 20, 0.216), (0, 0, 1), (4, 4, 1)])
