@@ -23,7 +23,8 @@ const MENDED = {
 const DOUBTFUL = ["no_subject", "low_confidence", "several_subjects", "held_by_hand", "transparent_material_suspected"];
 
 /** Return whether a person should check a cut-out before ordering. */
-export const doubtful = ({ product_box: box, warnings }) => !box || warnings.some(({ code }) => DOUBTFUL.includes(code));
+export const doubtful = ({ product_box: box, warnings, pieces = [] }) =>
+  !box || warnings.some(({ code }) => DOUBTFUL.includes(code)) || pieces.some(({ answered }) => !answered);
 
 /** Return [sentence, remedy] for a warning; the remedy may be null. */
 export const doubtWords = ({ code, message }) => MENDED[code] ?? WARNINGS[code] ?? [message, null];

@@ -1,12 +1,14 @@
-/** Draws the photo and its cut-out on the stage: left-out parts dimmed, the cut-out alone, the photo, or the mask. */
+/** Draws the photo and its cut-out on the stage: left-out parts dimmed, the cut-out on a plain ground, or the photo. */
 
 import { h } from "../page/dom.js";
-import { KEPT, contour, dimming, drawContour } from "../mask/left_out.js";
+import { KEPT, contour, dimming, drawContour, greyOf } from "../mask/left_out.js";
 
 /** Largest longer side of the drawing, in pixels. */
 const MOST_SIDE = 1600;
 /** Opacity of the photo behind its cut-out, if its pixels can be shown but not read. */
 const FAINT = 0.35;
+/** Plain grounds for the cut-out: the one that differs more from the product's rim. */
+const GROUNDS = { "#f2f2f2": 242, "#2e2e2e": 46 };
 
 export class Picture {
   element = h("canvas", {
@@ -15,8 +17,10 @@ export class Picture {
     role: "application",
     "aria-label": "Your photo. Arrow keys move a cross, with Shift they draw a box, Enter chooses what is there.",
   });
-  /** "left": the photo with the left-out parts dimmed; "cut": the cut-out alone; "photo"; "mask". */
-  #look = "left";
+  /** "left": the photo with the left-out parts dimmed; "cut": the cut-out on a plain ground; "photo". */
+  #look = "cut";
+  /** How much the page enlarges the drawing. */
+  #near = 1;
   /** An element or bitmap that shows the photo; null: the browser can't show it. */
   #photo;
   #mask = null;
@@ -51,6 +55,16 @@ export class Picture {
     this.#draw();
   }
 
+  set near(scale) {
+    this.#near = scale;
+    this.#draw();
+  }
+
+  /** Whether the cut-out has a plain ground: the browser may forbid reading the photo's pixels. */
+  get grounded() {
+    return Boolean(this.#layers?.photo);
+  }
+
   /** Return whether the mask keeps a point, [x, y] as shares of the photo. */
   keeps([x, y]) {
     if (!this.#mask) return false;
@@ -70,25 +84,27 @@ export class Picture {
   #draw() {
     const { clientWidth, clientHeight } = this.element;
     if (!this.#preview || !clientWidth) return;
-    const density = Math.min(devicePixelRatio, MOST_SIDE / Math.max(clientWidth, clientHeight));
+    const density = Math.min(devicePixelRatio * this.#near, MOST_SIDE / Math.max(clientWidth, clientHeight));
     const [width, height] = [clientWidth, clientHeight].map((side) => Math.max(1, Math.round(side * density)));
     Object.assign(this.element, { width, height });
     const context = this.element.getContext("2d");
     context.imageSmoothingQuality = "high";
     const lay = (image) => image && context.drawImage(image, 0, 0, width, height);
     if (this.#look === "photo") return lay(this.#photo);
-    if (this.#look === "cut" && this.#cutout) return lay(this.#cutout);
-    if (!this.#mask) return undefined;
+    if (!this.#mask) return lay(this.#cutout);
     if (this.#layers?.width !== width || this.#layers.height !== height) this.#layers = this.#layered(width, height);
-    const { mask, data, photo, dim } = this.#layers;
-    if (this.#look === "mask") return lay(mask);
+    const { data, photo, dim, ground } = this.#layers;
+    const left = this.#look === "left";
+    if (!left && this.#cutout) {
+      if (photo) Object.assign(context, { fillStyle: ground }).fillRect(0, 0, width, height);
+      return lay(this.#cutout);
+    }
     if (!photo) {
       context.globalAlpha = FAINT;
       lay(this.#photo);
       context.globalAlpha = 1;
       return this.#cutout ? lay(this.#cutout) : this.#fetchCutout();
     }
-    const left = this.#look === "left";
     const image = context.createImageData(width, height);
     const pixels = new Uint32Array(image.data.buffer);
     for (let at = 0; at < data.length; at++) {
@@ -99,16 +115,25 @@ export class Picture {
     return undefined;
   }
 
-  /**
-   * Return {mask, data, photo, dim} at a size: canvas, bytes, the photo's pixels. `photo` is null if it can't be read.
-   */
+  /** Return {data, photo, dim, ground} at a size: the mask's bytes, the photo's pixels, null if they can't be read. */
   #layered(width, height) {
-    const { canvas: mask, pixels } = pixelsOf(this.#mask, width, height);
+    const pixels = pixelsOf(this.#mask, width, height);
     const data = new Uint8Array(pixels.length);
     for (let at = 0; at < data.length; at++) data[at] = pixels[at];
-    const photo = this.#photo && pixelsOf(this.#photo, width, height).pixels;
-    return { width, height, mask, data, photo, dim: photo && dimming(photo, data) };
+    const photo = this.#photo && pixelsOf(this.#photo, width, height);
+    const of = photo && { dim: dimming(photo, data), ground: contrasting(photo, data, width) };
+    return { width, height, data, photo, ...of };
   }
+}
+
+/** Return the ground that differs more from the kept pixels beside left-out ones. */
+function contrasting(photo, data, width) {
+  const [dark, light] = Object.entries(GROUNDS).map(([name, grey]) => ({ name, grey, sum: 0 }));
+  for (let at = 1; at < data.length - width; at++) {
+    if (data[at] < 128 || (data[at - 1] > 127 && data[at + 1] > 127 && data[at + width] > 127)) continue;
+    for (const one of [dark, light]) one.sum += Math.abs(greyOf(photo[at]) - one.grey);
+  }
+  return light.sum > dark.sum ? light.name : dark.name;
 }
 
 function blank(width, height) {
@@ -124,14 +149,14 @@ function scaled(image, scale) {
   return canvas;
 }
 
-/** Return {canvas, pixels} of a picture at a size; `pixels` is null if the browser forbids reading it. */
+/** Return the pixels of a picture at a size; null if the browser forbids reading it. */
 function pixelsOf(picture, width, height) {
-  const { canvas, context } = blank(width, height);
+  const { context } = blank(width, height);
   context.drawImage(picture, 0, 0, width, height);
   try {
-    return { canvas, pixels: new Uint32Array(context.getImageData(0, 0, width, height).data.buffer) };
+    return new Uint32Array(context.getImageData(0, 0, width, height).data.buffer);
   } catch (error) {
     console.info(error);
-    return { canvas, pixels: null };
+    return null;
   }
 }

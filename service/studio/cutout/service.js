@@ -31,6 +31,29 @@ export const cutout = (id, signal) => ask(`${CUTOUTS}/${id}`, { signal });
 /** Keep only the things with these ids. Returns the cut-out. */
 export const keepSubjects = (id, keep) => ask(`${CUTOUTS}/${id}/subjects`, { method: "PUT", body: { keep } });
 
+/** Send the answers to all pieces that are `answered`. Returns the cut-out. */
+export function answerPieces(id, pieces) {
+  const ids = (kept) => pieces.filter((one) => one.answered && one.kept === kept).map((one) => one.id);
+  return ask(`${CUTOUTS}/${id}/pieces`, { method: "PUT", body: { keep: ids(true), drop: ids(false) } });
+}
+
+/** Confidence from which the usual limits accept a picture on a scene (`publishable` in the pipeline). */
+const SURE = 0.96;
+
+/**
+ * Tell the service that the owner finds a cut-out right, so that the order's limits count it as sure. Returns the
+ * cut-out. `png`: its mask, null if this page may not read it.
+ */
+export async function confirmed(view, png) {
+  const open = view.pieces.some(({ answered }) => !answered);
+  if (view.cut_by === "mended" || (!open && view.confidence >= SURE)) return view;
+  // An answer redraws its piece, which in a changed mask may be the owner's own.
+  if (open && view.cut_by === "network") {
+    return answerPieces(view.public_id, view.pieces.map((one) => ({ ...one, answered: true })));
+  }
+  return png ? putMask(view.public_id, png) : view;
+}
+
 /** Restore the network's mask. Returns the cut-out. */
 export const withdrawMask = (id) => ask(`${CUTOUTS}/${id}/mask`, { method: "DELETE" });
 

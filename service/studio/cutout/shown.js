@@ -1,23 +1,18 @@
-/** The cut-out of the photo on the stage: made at once, free, and corrected by clicks. */
+/** The cut-out of the photo on the stage: made at once, free. One question, "Is this right?", and the tools to fix it. */
 
 import { fill, html, icon, say, styled } from "../page/dom.js";
 import { keep, kept } from "../calls/session.js";
+import { stanceWords, stancesBar } from "../place/stances.js";
 import { segments } from "../stage/steps.js";
 import { persisted } from "../calls/waiting.js";
 import { REMEDIES, lostWords } from "../page/words.js";
 import { doubtWords, doubtful } from "./doubts.js";
 import { Picture } from "./picture.js";
+import { pieceRows } from "./pieces.js";
 import { listenForPlaces } from "./pointing.js";
 import { cutOut, fetched } from "./service.js";
 import { Wishes } from "./wishes.js";
 
-/** The views of the picture; the key V switches to the next. */
-const LOOKS = [
-  ["left", "Left out"],
-  ["cut", "Cut-out"],
-  ["photo", "Photo"],
-  ["mask", "Mask"],
-];
 /** [name, title, hint] of each correction that a click can make. */
 const WISHES = [
   ["mine", "This is my product", "your product"],
@@ -31,6 +26,10 @@ const MOST_CHECKED = 200;
 const PAUSE = 500;
 /** Largest relative difference between the shapes of photo and mask; above it, the photo is a different one. */
 const ALIKE = 0.02;
+/** Guesses of the stance that a Yes makes the owner's word. Lying, the service may show a product in two ways. */
+const SHOWN = ["standing", "hanging"];
+/** Share of the figure that the enlarged product fills, and the largest enlargement. */
+const [FILLS, MOST_NEAR] = [0.86, 4];
 
 /**
  * Cut out the photo on the stage and show the result there.
@@ -39,30 +38,50 @@ const ALIKE = 0.02;
  * @param {object} source the draft's photo
  * @param {object} stage `print`: the figure; `photo`: the element in it that shows the photo; `file`: the photo itself,
  *   or null to fetch it; `heard(view, mended)`: gets each cut-out that is shown; `check(look)`: gets a function that
- *   brings a doubtful cut-out into view, or null; `signal`: aborted when another photo comes
+ *   brings a doubtful cut-out into view, or null; `next()`: called when a person says that the cut-out is right;
+ *   `signal`: aborted when another photo comes
  * @returns an element for below the figure
  */
-export function shownCutout(studio, source, { print, photo, file, heard, check, signal }) {
+export function shownCutout(studio, source, { print, photo, file, heard, check, next, signal }) {
+  const { draft } = studio;
   const element = html`<section class="cutout" aria-label="Cut-out"></section>`;
   const drawing = html`<span class="wish-place" hidden></span>`;
   const overlay = html`<div class="marks" aria-hidden="true"></div>`;
   const help = html`<p class="hint wish-help"></p>`;
   const trouble = html`<p class="wish-answer" role="alert"></p>`;
   const list = html`<ol class="doubtful"></ol>`;
+  const question = html`<h2></h2>`;
+  const button = (name, id, press) => html`<button class="button small" id=${id} onclick=${press}>${name}</button>`;
+  const yes = button("Yes", "right", right);
+  const fix = button("Fix", "fix", () => turn(true));
+  const brush = button("Mend by brush", "mend", () => open());
+  const compare = html`
+    <button class="button small" id="compare-photo" aria-pressed="false" title="V" onclick=${() => peek(!peeking)}>Photo</button>`;
   const undo = html`
     <button class="quiet round" aria-label="Undo" title="Undo (Ctrl + Z)" onclick=${undone}>${icon("undo")}</button>`;
+  const tools = html`
+    <div class="row centre" hidden>
+      ${segments("looks", "wish", "A click on the picture says", WISHES, (kind) => ((wanted = kind), update()))} ${undo}
+      ${brush}
+    </div>`;
+  const stances = stancesBar((stance) => {
+    draft.change({ placement: { ...draft.placement, stance } });
+    say(stanceWords(stance));
+  });
   const lost = (refusal) => (trouble.textContent = refusal ? lostWords(refusal) : "");
-  const isRight = html`<button class="button small" onclick=${right}>It is right</button>`;
   const wishes = new Wishes(source, { signal, lost });
   const name = source.key ?? source.render;
   /** Null until there is a cut-out. */
   let picture = null;
+  /** Whether the tools are shown, and whether the photo is shown in place of the cut-out. */
+  let [fixing, peeking] = [false, false];
   let wanted = "mine";
   let again = false;
   /** The current work in words; null: none. */
   let busy = null;
   let timer = 0;
   addEventListener("keydown", pressed, { signal });
+  draft.addEventListener("change", ({ detail }) => "placement" in detail && picture && stand(), { signal });
   start();
   return element;
 
@@ -114,30 +133,15 @@ export function shownCutout(studio, source, { print, photo, file, heard, check, 
     picture = new Picture(whole ? photo : null);
     print.append(picture.element, overlay);
     listenForPlaces(picture.element, { drawn, chosen: wish });
-    fill(
-      element,
-      html`
-        <div class="row centre">
-          ${segments("looks", "wish", "A click on the picture says", WISHES, (kind) => ((wanted = kind), update()))}
-          ${undo}
-        </div>`,
-      help,
-      trouble,
-      html`
-        <div class="row centre">
-          ${segments("looks", "look", "Show", LOOKS, choose)}
-          <button class="button small" id="mend" onclick=${() => open()}>Mend the cut-out</button>
-          ${isRight}
-        </div>`,
-      list,
-    );
-    element.querySelector(`[value=${wanted}]`).checked = true;
-    const masked = Boolean(wishes.now.png);
-    for (const [value, possible] of [["left", whole && masked], ["photo", whole], ["mask", masked]]) {
-      element.querySelector(`[value=${value}]`).disabled = !possible;
+    for (const [event, on] of [["pointerdown", true], ["pointerup", false], ["pointercancel", false]]) {
+      picture.element.addEventListener(event, () => fixing || peek(on));
     }
-    for (const radio of element.querySelectorAll("[name=wish]")) radio.disabled = !masked;
-    picture.look = whole && masked ? "left" : "cut";
+    const head = html`<div class="row centre">${question}${yes}${fix}${compare}</div>`;
+    fill(element, head, tools, help, trouble, list, stances.element);
+    element.querySelector(`[value=${wanted}]`).checked = true;
+    for (const radio of element.querySelectorAll("[name=wish]")) radio.disabled = !wishes.now.png;
+    compare.hidden = !whole;
+    turn(false);
   }
 
   /** Show the current cut-out. */
@@ -147,37 +151,79 @@ export function shownCutout(studio, source, { print, photo, file, heard, check, 
     if (signal.aborted) return;
     print.classList.add("pictured");
     heard(view, mended);
-    fill(overlay, view.warnings.flatMap(({ boxes }, i) => boxes.map((box) => mark(box, i + 1))), drawing);
-    if (mended) checked();
-    const answer = ["left", "cut"].includes(picture.look) ? picture.look : "left";
-    choose(element.querySelector(`[value=${answer}]`).disabled ? "cut" : answer);
+    if (mended) forget();
+    near();
     update();
     say(spoken(view));
   }
 
-  function spoken({ warnings: { length: count } }) {
-    if (!count) return "The product is cut out.";
+  function spoken({ warnings, pieces }) {
+    const count = warnings.length + pieces.filter(({ answered }) => !answered).length;
+    if (!count) return "The product is cut out. Is it right?";
     return `The product is cut out. There ${count === 1 ? "is one place" : `are ${count} things`} to look at.`;
+  }
+
+  /** Show the tools and the whole photo, or the question and the product large. */
+  function turn(on) {
+    fixing = on;
+    peek(false);
+    near();
+    if (wishes.now) update();
+    if (on) picture.element.focus();
+  }
+
+  function peek(on) {
+    peeking = on;
+    picture.look = on ? "photo" : fixing && wishes.now.png && !compare.hidden ? "left" : "cut";
+    compare.setAttribute("aria-pressed", String(on));
+  }
+
+  /** Enlarge the product until it fills the figure; while fixing, show the whole photo. */
+  function near() {
+    const { width, height, product_box: box, pieces } = wishes.now.view;
+    const shown = fixing || !box ? { left: 0, top: 0, width, height } : around([box, ...pieces.map((one) => one.box)]);
+    const scale = Math.max(1, Math.min(MOST_NEAR, FILLS / Math.max(shown.width / width, shown.height / height)));
+    const start = (at, size, whole) => Math.min(0, Math.max(1 - scale, 0.5 - (scale * (at + size / 2)) / whole));
+    const [x, y] = [start(shown.left, shown.width, width), start(shown.top, shown.height, height)];
+    styled(print, { "--near": scale, "--near-x": `${100 * x}%`, "--near-y": `${100 * y}%` });
+    picture.near = scale;
   }
 
   function update() {
     const { view } = wishes.now;
+    const open = doubtful(view) && !isChecked();
+    const sure = isChecked() && Boolean(view.product_box);
     undo.disabled = busy !== null || !wishes.canUndo;
     const [click, draw] = matchMedia("(pointer: coarse)").matches ? ["Tap", "hold and draw"] : ["Click", "draw"];
     const hint = `${click} ${WISHES.find(([kind]) => kind === wanted)[2]} in the picture, or ${draw} a box around it.`;
-    help.textContent = busy ?? hint;
-    const open = doubtful(view) && !(view.product_box && isChecked());
+    help.textContent = busy ?? (fixing ? hint : "");
+    question.textContent = sure ? "You said that it is right." : fixing ? "Is this right now?" : "Is this right?";
     check(open ? look : null);
-    fill(list, view.warnings.map(doubt));
-    isRight.hidden = !open || !view.product_box;
+    yes.hidden = sure || !view.product_box;
+    yes.classList.toggle("primary", !sure);
+    yes.disabled = busy !== null;
+    fix.hidden = fixing;
+    tools.hidden = !fixing;
+    print.classList.toggle("see-through", !fixing && !picture.grounded);
+    const rows = pieceRows(view, (id, keep) => work("Changing it …", () => wishes.answer(id, keep)));
+    const boxes = [...view.pieces.map(({ box }) => [box]), ...view.warnings.map((one) => one.boxes)];
+    fill(overlay, boxes.flatMap((all, i) => all.map((box) => mark(box, i + 1))), drawing);
+    fill(list, rows, view.warnings.map((one, i) => doubt(one, view.pieces.length + i + 1)));
+    stand();
   }
 
-  function doubt(warning, i) {
+  function stand() {
+    const { view } = wishes.now;
+    stances.element.hidden = fixing || !view.product_box;
+    stances.show(draft.placement.stance, view);
+  }
+
+  function doubt(warning, number) {
     const [what, remedy] = doubtWords(warning);
     const [box] = warning.boxes;
     return html`
       <li data-code=${warning.code}>
-        <span class="mark-number" aria-hidden="true">${i + 1}</span>
+        <span class="mark-number" aria-hidden="true">${number}</span>
         <span><strong>${what}</strong>${remedy && html`<span class="hint"> ${remedy}</span>`}</span>
         ${box && html`<button class="link" onclick=${() => open(box)}>Look closer</button>`}
       </li>`;
@@ -194,36 +240,36 @@ export function shownCutout(studio, source, { print, photo, file, heard, check, 
     return (kept(CHECKED) ?? []).includes(name);
   }
 
-  /** Note that a person checked the cut-out, so that a reload does not ask again. */
-  function checked() {
-    keep(CHECKED, [...(kept(CHECKED) ?? []).filter((one) => one !== name), name].slice(-MOST_CHECKED));
+  /** Ask again about a changed cut-out. */
+  function forget() {
+    keep(CHECKED, (kept(CHECKED) ?? []).filter((one) => one !== name));
   }
 
-  function right() {
-    checked();
-    update();
+  /** Note that a person finds the cut-out right, so that a reload does not ask again. */
+  async function right() {
+    await work("Noting it …", () => wishes.confirm(), false);
+    if (trouble.textContent || signal.aborted) return;
+    keep(CHECKED, [...(kept(CHECKED) ?? []).filter((one) => one !== name), name].slice(-MOST_CHECKED));
+    turn(false);
+    // The question shows the guess of the stance, too, so that it is the owner's word now.
+    const { stance } = wishes.now.view;
+    const shown = draft.placement.stance === "auto" && SHOWN.includes(stance);
+    if (shown) draft.change({ placement: { ...draft.placement, stance } });
     say("The cut-out is right.");
-    picture.element.focus();
+    next();
   }
 
   /** Bring the doubtful places into view. */
   function look() {
-    if (!element.querySelector("[value=left]").disabled) choose("left");
     print.scrollIntoView({ block: "center" });
-    (list.querySelector(".link") ?? (isRight.hidden ? picture.element : isRight)).focus({ preventScroll: true });
-    say("Check the marked places. Then say that it is right, or mend it.");
-  }
-
-  function choose(look) {
-    picture.look = look;
-    element.querySelector(`[value=${look}]`).checked = true;
-    print.classList.toggle("see-through", look === "cut");
+    (list.querySelector("input, .link") ?? (yes.hidden ? picture.element : yes)).focus({ preventScroll: true });
+    say("Check the marked places. Then say that it is right, or fix it.");
   }
 
   function drawn(place, byKeyboard) {
-    drawing.hidden = !place;
+    drawing.hidden = !place || !fixing;
     clearTimeout(timer);
-    if (!place) return;
+    if (drawing.hidden) return;
     drawing.dataset.kind = place.length > 2 ? "box" : "cross";
     placed(drawing, place.length > 2 ? place : [...place, ...place]);
     if (byKeyboard) timer = setTimeout(() => say(placeWords(place)), PAUSE);
@@ -236,7 +282,7 @@ export function shownCutout(studio, source, { print, photo, file, heard, check, 
   }
 
   function wish(place) {
-    if (!wishes.now.png) return;
+    if (!fixing || !wishes.now.png) return;
     work("Looking there …", () => wishes.wish(wanted, place, place.length === 2 && picture.keeps(place)));
   }
 
@@ -244,24 +290,28 @@ export function shownCutout(studio, source, { print, photo, file, heard, check, 
     work("Undoing …", () => wishes.undo());
   }
 
-  async function work(words, does) {
+  async function work(words, does, mended = true) {
     if (busy) return;
     busy = words;
     const focus = document.activeElement;
+    const row = focus.name?.startsWith("piece-") && `[name=${focus.name}]:checked`; // its row is replaced
     trouble.textContent = "";
     print.classList.add("cutting");
     update();
     say(words);
     try {
       await does();
-      await show();
+      await show(mended);
     } catch (error) {
       if (!signal.aborted) answer(error);
     } finally {
       busy = null;
       print.classList.remove("cutting");
       if (!signal.aborted) update();
-      if (document.activeElement === document.body) (focus.disabled ? picture.element : focus).focus();
+      if (document.activeElement === document.body) {
+        const back = (row && element.querySelector(row)) || focus;
+        (back.disabled || !back.isConnected || !back.getClientRects().length ? picture.element : back).focus();
+      }
     }
   }
 
@@ -271,7 +321,7 @@ export function shownCutout(studio, source, { print, photo, file, heard, check, 
     trouble.textContent = message;
   }
 
-  /** Keys of this step: V switches the view, Ctrl + Z undoes. */
+  /** Keys of this step: V shows photo or cut-out, Ctrl + Z undoes. */
   function pressed(event) {
     const typing = event.target.matches?.("input:not([type=radio], [type=checkbox], [type=range]), textarea, select");
     if (!picture || typing || event.altKey || !element.getClientRects().length) return;
@@ -281,12 +331,9 @@ export function shownCutout(studio, source, { print, photo, file, heard, check, 
       if (key !== "z" || event.shiftKey || !wishes.canUndo) return;
       event.preventDefault();
       undone();
-    } else if (key === "v") {
-      const possible = LOOKS.filter(([value]) => !element.querySelector(`[value=${value}]`).disabled);
-      const at = possible.findIndex(([value]) => value === picture.look);
-      const [value, words] = possible[(at + 1) % possible.length];
-      choose(value);
-      say(words);
+    } else if (key === "v" && !compare.hidden) {
+      peek(!peeking);
+      say(peeking ? "The photo." : "The cut-out.");
     }
   }
 
@@ -301,7 +348,6 @@ export function shownCutout(studio, source, { print, photo, file, heard, check, 
       const mended = await mend(wishes.now.view, { photo: file, colour: sceneColour(studio), lookAt, signal });
       wishes.rebase();
       if (signal.aborted) return;
-      checked();
       if (mended) wishes.take(mended, await maskOf(mended));
       if (mended) await show();
       else update();
@@ -309,9 +355,16 @@ export function shownCutout(studio, source, { print, photo, file, heard, check, 
       if (!signal.aborted) answer(error);
     } finally {
       button.removeAttribute("aria-busy");
-      element.querySelector("#mend")?.focus();
+      (fixing ? brush : fix).focus();
     }
   }
+}
+
+/** Return the box around boxes. */
+function around(boxes) {
+  const [left, top] = ["left", "top"].map((side) => Math.min(...boxes.map((box) => box[side])));
+  const width = Math.max(...boxes.map((box) => box.left + box.width)) - left;
+  return { left, top, width, height: Math.max(...boxes.map((box) => box.top + box.height)) - top };
 }
 
 /** Position an element at a place of the photo. */

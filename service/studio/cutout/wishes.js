@@ -4,7 +4,7 @@ import { greyPng } from "../mask/png.js";
 import { decodedGrey } from "../mask/raster.js";
 import { keep, kept as keptInTab } from "../calls/session.js";
 import { persisted } from "../calls/waiting.js";
-import { cutOut, fetched, keepSubjects, putMask, withdrawMask } from "./service.js";
+import { answerPieces, confirmed, cutOut, fetched, keepSubjects, putMask, withdrawMask } from "./service.js";
 import { keptOf, meant } from "./subjects.js";
 
 const SAME = {
@@ -93,6 +93,21 @@ export class Wishes {
     return this.#restoring(() => this.#cut(kind, place));
   }
 
+  /** Keep or drop a doubtful piece; earlier answers stay. */
+  async answer(id, kept) {
+    const { view, base } = this.now;
+    const pieces = view.pieces.map((one) => (one.id === id ? { ...one, kept, answered: true } : one));
+    const said = await this.#ask(() => answerPieces(view.public_id, pieces));
+    this.#put(said, await this.#maskOf(said), base);
+  }
+
+  /** Tell the service that the owner finds the cut-out right. */
+  async confirm() {
+    const { view, png, base } = this.now;
+    const sure = await this.#ask(() => confirmed(view, png));
+    this.now = { view: sure, png, base: sure === view ? base : {} };
+  }
+
   /** Return to the previous cut-out, here and in the service. */
   async undo() {
     const before = this.#past.at(-1);
@@ -167,8 +182,10 @@ export class Wishes {
    */
   async #restore({ view, png, base }, picked = base === this.now.base) {
     const { public_id: id, cut_by, subjects } = view;
+    const changes = view.pieces.some(({ answered }, i) => answered !== this.now.view.pieces[i].answered);
     const restored = await this.#ask(() => {
       if (cut_by === "network") return withdrawMask(id);
+      if (picked && changes) return answerPieces(id, view.pieces);
       return picked ? keepSubjects(id, keptOf(subjects)) : putMask(id, png);
     });
     this.now = { view: restored, png, base: picked ? base : {} };

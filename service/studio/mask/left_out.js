@@ -71,4 +71,5 @@ export function dimming(photo, mask) {
   };
 }
 
-const greyOf = (pixel) => (77 * (pixel & 255) + 151 * ((pixel >> 8) & 255) + 28 * ((pixel >> 16) & 255)) >> 8;
+/** Return the luma, 0–255, of an RGBA pixel. */
+export const greyOf = (pixel) => (77 * (pixel & 255) + 151 * ((pixel >> 8) & 255) + 28 * ((pixel >> 16) & 255)) >> 8;

@@ -252,7 +252,7 @@ export class Order extends EventTarget {
     const answer = await askAbout(doubtful, this.#count, this.#signal);
     if (answer === "without") return ready.filter((item) => !doubtful.includes(item));
     if (answer === "all") {
-      several.trust(doubtful);
+      await several.trust(doubtful);
       return ready;
     }
     const tile = document.querySelector(".several [data-doubt]");

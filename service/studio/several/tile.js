@@ -2,6 +2,8 @@
 
 import { doubtful as isDoubtful, doubtWords } from "../cutout/doubts.js";
 import { sceneColour } from "../cutout/shown.js";
+import { pieceRows } from "../cutout/pieces.js";
+import { answerPieces } from "../cutout/service.js";
 import { fill, html, icon, say, styled } from "../page/dom.js";
 import { refusedWords } from "../looks/button.js";
 import { lookOf, singleLook } from "../looks/single.js";
@@ -25,6 +27,7 @@ export function severalTile(studio, several, item, { drop, signal }) {
   const name = html`<a class="several-name">${item.name}${channel && html`<span class="several-for">${channel}</span>`}</a>`;
   const words = html`<span class="hint"></span>`;
   const why = html`<ul class="several-why"></ul>`;
+  const pieces = html`<ul class="several-pieces"></ul>`;
   const error = html`<p class="error" role="alert"></p>`;
   const link = (text, onclick) =>
     html`<button class="link" aria-label=${`${text}: ${called}`} onclick=${onclick}>${text}</button>`;
@@ -44,7 +47,7 @@ export function severalTile(studio, several, item, { drop, signal }) {
     <li>
       ${picture}
       <div class="several-words">
-        ${name} ${words} ${why} ${error}
+        ${name} ${words} ${why} ${pieces} ${error}
         <div class="several-acts">${right} ${mend} ${look} ${others} ${same} ${retry}</div>
         ${line}
       </div>
@@ -73,6 +76,7 @@ export function severalTile(studio, several, item, { drop, signal }) {
     element.toggleAttribute("data-looked", Boolean(seen));
     words.textContent = wordsOf(state, seen, doubtful);
     fill(why, whyOf(state, open, doubtful));
+    fill(pieces, doubtful && !cut.error && pieceRows(cut, (id, keep) => worked(right, "Changing it …", () => answered(id, keep))));
     right.hidden = !doubtful;
     mend.hidden = !open || Boolean(cut.error);
     look.hidden = !open || state === "blocked" || studio.looks.off;
@@ -144,6 +148,13 @@ export function severalTile(studio, several, item, { drop, signal }) {
       show();
       (button.hidden ? remove : button).focus();
     }
+  }
+
+  /** Keep or drop a doubtful piece. */
+  async function answered(id, kept) {
+    const { public_id, pieces: all } = item.cut;
+    const now = all.map((one) => (one.id === id ? { ...one, kept, answered: true } : one));
+    several.recut(item, await answerPieces(public_id, now));
   }
 
   /** Open the editor for the item's cut-out. */

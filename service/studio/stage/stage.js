@@ -3,7 +3,7 @@
 import { ask } from "../calls/api.js";
 import { shownCutout } from "../cutout/shown.js";
 import { html, icon, say, styled } from "../page/dom.js";
-import { FIELDS, UNMOVED } from "../order/options.js";
+import { FIELDS, UNMOVED, USUAL } from "../order/options.js";
 import { looksWall } from "../looks/wall.js";
 import { ACCEPTED, inspected, unshowable, Unusable, uploaded } from "../calls/photo.js";
 import { placeBoard } from "../place/board.js";
@@ -98,7 +98,9 @@ export function photoStage(studio, order, signal) {
       const key = await persisted(send, { signal: mine.signal, lost });
       if (busy !== mine) return;
       last = { key, file };
-      draft.change({ source: { key, name: file.name, reference: file.name, bytes: file.size, ...seen } });
+      // An earlier picture's background was meant for the photo before.
+      const pinned = draft.source && draft.ground.background === "render" ? { ground: USUAL.ground } : {};
+      draft.change({ ...pinned, source: { key, name: file.name, reference: file.name, bytes: file.size, ...seen } });
       say(`${file.name} is on the stage.`);
     } catch (refused) {
       if (busy !== mine || mine.signal.aborted) return;
@@ -156,9 +158,10 @@ export function photoStage(studio, order, signal) {
       board.abort();
       views.place.replaceChildren();
     };
+    const next = () => go("place");
     const check = (look) => order.check(look && (() => (go("cutout"), look())));
     here.addEventListener("abort", () => check(null));
-    const shown = shownCutout(studio, source, { print, photo, file, heard, check, signal: here });
+    const shown = shownCutout(studio, source, { print, photo, file, heard, check, next, signal: here });
     const wall = looksWall(studio, { place: () => go("place"), signal: here });
     const views = {
       cutout: html`<div class="stage-step">${print}${shown}${caption}</div>`,

@@ -202,7 +202,7 @@ def on_stage(tab: Visit, guest: Guest, data: bytes = BOTTLE, *, cut: bool = Fals
     page = tab.sign_in(guest.key)
     put_on_stage(page, data)
     if cut:
-        page.get_by_role("button", name="Mend the cut-out").wait_for()
+        page.get_by_role("button", name="Fix", exact=True).wait_for()
     return page
 
 

@@ -7,10 +7,12 @@ from typing import Any
 import numpy as np
 import pytest
 from numpy.typing import NDArray
-from PIL import Image
+from PIL import Image, ImageDraw
 
 from testkit.browser import Visit
+from testkit.specimens import saved
 from testkit.still_life import two_products
+from testkit.up import BOTTLE
 from tests.system.studio.conftest import (
     PHONE,
     Fingers,
@@ -47,9 +49,16 @@ def mask(keeper: Guest) -> NDArray[np.uint8]:
     return np.asarray(Image.open(io.BytesIO(keeper.api.get(shown(keeper)["mask_url"]).content)))
 
 
+def fix(page: Any) -> None:
+    """Show the tools, if they are hidden."""
+    if page.locator("#fix").is_visible():
+        page.locator("#fix").click()
+
+
 def mend(page: Any) -> Any:
     """Open the window to mend, and return its canvas."""
-    page.get_by_role("button", name="Mend the cut-out").click()
+    fix(page)
+    page.get_by_role("button", name="Mend by brush").click()
     canvas = page.locator("dialog").get_by_role("application")
     canvas.wait_for()
     return canvas
@@ -112,7 +121,9 @@ def test_the_mouse_erases_and_restores_parts(stage: Callable[..., Any], keeper: 
 def test_the_keyboard_alone_paints_with_a_cursor_that_is_announced(stage: Callable[..., Any], keeper: Guest) -> None:
     page = stage()
     before = mask(keeper)
-    page.get_by_role("button", name="Mend the cut-out").focus()
+    page.locator("#fix").focus()
+    page.keyboard.press("Enter")
+    page.get_by_role("button", name="Mend by brush").focus()
     page.keyboard.press("Enter")
     canvas = page.locator("dialog").get_by_role("application")
     canvas.wait_for()
@@ -214,12 +225,14 @@ def answered(page: Any) -> None:
 
 
 def click(page: Any, wish: str, x: float, y: float) -> None:
+    fix(page)
     page.locator("#main").get_by_role("radio", name=wish).check(force=True)
     page.mouse.click(*place(page, x, y))
     answered(page)
 
 
 def box(page: Any, wish: str, left: float, top: float, right: float, bottom: float) -> None:
+    fix(page)
     page.locator("#main").get_by_role("radio", name=wish).check(force=True)
     drag(page, place(page, left, top), place(page, right, bottom))
     answered(page)
@@ -249,6 +262,7 @@ def test_a_click_or_a_box_chooses_the_product_and_each_choice_can_be_undone(
     both = mug | vase
     first = mask(guest)
     assert likeness(guest, both) > 0.95
+    fix(page)
     photo = colour(page, *VASE)
 
     click(page, "This is my product", *MUG)
@@ -322,7 +336,8 @@ def test_glass_is_painted_at_its_opacity_and_the_keys_work_wherever_the_focus_is
     save(page)
     painted = (mask(guest) >= 200) & (mask(guest) <= 208)
     assert painted.sum() > 400, "a stroke of 80 %"
-    assert page.get_by_role("button", name="Check the cut-out").is_hidden(), "it was looked at"
+    page.get_by_role("button", name="Yes", exact=True).click()
+    page.get_by_role("button", name="Check the cut-out").wait_for(state="hidden")
 
 
 def test_a_joined_mask_that_the_service_refuses_leaves_the_previous_one(two: Callable[..., Any], guest: Guest) -> None:
@@ -356,6 +371,7 @@ def test_a_reload_during_a_choice_keeps_the_mended_cutout(two: Callable[..., Any
     box(page, "Not this", 0.6, 0.75, 1, 1)
     mended = mask(guest)
     page.route("**/v1/cutouts", lambda route: None)  # no answer comes
+    fix(page)
     page.locator("#main").get_by_role("radio", name="This too").check(force=True)
     with page.expect_request("**/v1/cutouts"):
         page.mouse.click(*place(page, *NOTHING))
@@ -374,21 +390,63 @@ def test_a_doubtful_cutout_is_checked_before_the_order(two: Callable[..., Any], 
     page.get_by_role("radio", name="Place").check(force=True)
     check.click()
     page.locator("canvas.picture").wait_for()
-    looks = page.get_by_role("group", name="Show", exact=True).get_by_role("radio")
-    shows = []
-    for _ in range(5):
-        shows.append(next(one.get_attribute("value") for one in looks.all() if one.is_checked()))
-        page.keyboard.press("v")
-    assert shows == ["left", "cut", "photo", "mask", "left"]
+    photo = page.get_by_role("button", name="Photo", exact=True)
+    page.keyboard.press("v")
+    assert photo.get_attribute("aria-pressed") == "true"
+    page.keyboard.press("v")
+    assert photo.get_attribute("aria-pressed") == "false"
+    x, y = middle(page.locator("canvas.picture"))
+    page.mouse.move(x, y)
+    page.mouse.down()
+    assert photo.get_attribute("aria-pressed") == "true", "the photo shows as long as the picture is pressed"
+    page.mouse.up()
+    assert photo.get_attribute("aria-pressed") == "false"
     assert check.is_visible(), "it was not confirmed yet"
     page.reload()
-    page.get_by_role("button", name="It is right").click()
+    page.get_by_role("button", name="Yes", exact=True).click()
     check.wait_for(state="hidden")
+    page.locator(".place-sheet").wait_for()
     assert "primary" in make.get_attribute("class")
+    assert shown(guest)["confidence"] == 1, "the order's limits count the owner's word"
     page.reload()
-    page.get_by_role("button", name="Mend the cut-out").wait_for()
+    page.get_by_text("You said that it is right.").wait_for()
     assert check.is_hidden(), "it was checked before"
     assert guest.balance() == 10
+
+
+def with_ring() -> bytes:
+    """Return the bottle beside a ring, about which the looks disagree."""
+    picture = Image.open(io.BytesIO(BOTTLE)).resize((420, 540))
+    ImageDraw.Draw(picture).ellipse((228, 224, 363, 389), outline=(139, 184, 104), width=8)
+    return saved(picture, "PNG")
+
+
+def test_each_doubtful_piece_is_kept_or_dropped_by_one_click_and_a_yes_answers_the_rest(
+    tab: Visit, guest: Guest
+) -> None:
+    page = on_stage(tab, guest, with_ring(), cut=True)
+    first = mask(guest)
+    check = page.get_by_role("button", name="Check the cut-out")
+    [piece, *_] = shown(guest)["pieces"]
+    assert check.is_visible(), "a doubt is asked about before the order"
+    assert_accessible(page)
+    rows = page.locator(".piece")
+    print_height = page.locator(".print").bounding_box()["height"]
+    rows.first.get_by_role("radio", name="Drop" if piece["kept"] else "Keep").click(force=True)
+    answered(page)
+    [now, *_] = shown(guest)["pieces"]
+    assert now["kept"] is not piece["kept"]
+    assert now["answered"]
+    assert (mask(guest) != first).any()
+    assert page.locator(".print").bounding_box()["height"] == print_height, "the picture keeps its size"
+    page.keyboard.press("Control+z")
+    answered(page)
+    assert np.array_equal(mask(guest), first)
+    page.get_by_role("button", name="Yes", exact=True).click()
+    page.locator(".place-sheet").wait_for()
+    assert all(one["answered"] for one in shown(guest)["pieces"])
+    assert check.is_hidden()
+    assert np.array_equal(mask(guest) > 127, first > 127), "a Yes changes nothing"
 
 
 def test_by_keyboard_and_by_touch_a_place_is_a_point_or_a_box(two: Callable[..., Any], guest: Guest) -> None:
@@ -398,6 +456,7 @@ def test_by_keyboard_and_by_touch_a_place_is_a_point_or_a_box(two: Callable[...,
     assert_accessible(page)
     for control in page.locator(".cutout :is(.segment, .button, .link, .round)").all():
         assert not control.is_visible() or control.bounding_box()["height"] >= 44
+    fix(page)
     touch = Fingers(page)
     page.locator("canvas.picture").scroll_into_view_if_needed()
     touch("Start", place(page, *MUG))

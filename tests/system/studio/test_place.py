@@ -68,7 +68,7 @@ def test_by_mouse_the_product_is_moved_scaled_turned_straightened_and_reset(tab:
     page.locator(".place-box").press("s")
     assert abs(placement(page)["turn"]) < 1.5
     page.reload()
-    page.get_by_role("button", name="Mend the cut-out").wait_for()
+    page.get_by_role("button", name="Fix", exact=True).wait_for()
     page.locator(".steps").get_by_role("radio", name="Place").check(force=True)
     page.get_by_role("button", name="Put back").click()
     assert placement(page) == UNMOVED
@@ -143,7 +143,7 @@ def test_an_unsuitable_scene_is_reported_suitable_ones_are_offered_and_the_last_
     page.keyboard.press("Control+z")
     assert scene.inner_text() == "Neon"
     page.reload()
-    page.get_by_role("button", name="Mend the cut-out").wait_for()
+    page.get_by_role("button", name="Fix", exact=True).wait_for()
     order.get_by_role("button", name="Standing").click()
     page.locator("[data-code=no_place]").wait_for(state="hidden")
     assert undo.inner_text() == "Undo: Place"

@@ -73,7 +73,7 @@ def test_a_revoked_key_is_replaced_in_a_dialog_and_the_draft_stays(tab: Visit, g
     dialog = page.get_by_role("dialog", name="Your key no longer works")
     dialog.wait_for()
     assert page.evaluate("document.activeElement.id") == "key"
-    assert page.get_by_role("button", name="Mend the cut-out", include_hidden=True).is_visible()
+    assert page.get_by_role("button", name="Fix", exact=True, include_hidden=True).is_visible()
     assert_accessible(page)
     dialog.get_by_label("Your key").fill("no-key")
     page.keyboard.press("Enter")
@@ -84,7 +84,7 @@ def test_a_revoked_key_is_replaced_in_a_dialog_and_the_draft_stays(tab: Visit, g
 
     dialog.wait_for(state="detached")
     page.locator("#price").get_by_text("10 credits left").wait_for()
-    page.get_by_role("button", name="Mend the cut-out").wait_for()
+    page.get_by_role("button", name="Fix", exact=True).wait_for()
     assert page.locator("[data-choice=scene_type] .choice-value").inner_text() == "Sand dunes"
     other.get_by_role("link", name="Credits", exact=True).click()
     other.get_by_role("heading", name="Credits").wait_for()  # with the new key, without asking
