@@ -48,9 +48,16 @@ export function succeed(work) {
         ${asked && !render.preview && furtherPictures(work, failed)}${failed}
         ${compareChoice(studio, render, compared, signal)}
       </div>
-      ${reportCard(render, job)}`,
+      ${reportCard(render, job, coloursOf(studio, asked))}`,
   );
   say("Your picture is ready.");
+}
+
+/** Return the colours that the person chose, without those of a brand. */
+function coloursOf({ brands }, asked) {
+  const { dominant_colors: all = [], pilot_brand: brand } = asked?.request ?? {};
+  const given = brands.find(({ name }) => name === brand)?.palette ?? [];
+  return all.filter((colour) => !given.includes(colour));
 }
 
 /** Return the buttons for further pictures from the same photo. */
