@@ -103,7 +103,7 @@ export function fail(work) {
 }
 
 /** Return the photo of a request, {key} or {render}. */
-const sourceOf = ({ source_image_s3_key: key, source_render_public_id: render }) => (key ? { key } : { render });
+export const sourceOf = ({ source_image_s3_key: key, source_render_public_id: render }) => (key ? { key } : { render });
 
 /** Return the missed limits in words, with what was measured, and what helps. */
 function missedList({ missed, tries = [] }) {

@@ -1,6 +1,8 @@
 /** The page of a finished picture: view, download, and next steps. */
 
 import { compareChoice } from "./compare.js";
+import { edges } from "./edges.js";
+import { sourceOf } from "./failure.js";
 import { fill, html, say } from "../page/dom.js";
 import { named, spoken } from "../page/names.js";
 import { dressedLike, optionsOf } from "../order/options.js";
@@ -30,6 +32,10 @@ export function succeed(work) {
     fill(stage, figure ?? alone);
     if (stage.getBoundingClientRect().top < 0) stage.scrollIntoView({ block: "start" });
   };
+  const look = (x, y) => {
+    compared(null);
+    alone.dispatchEvent(new CustomEvent("look", { detail: [x, y] }));
+  };
   const [href, name] = [render.url, fileName(render)];
   const link = html`
     <a class="button primary wide" id="download" href=${href} download=${name} onclick=${download}>Download</a>`;
@@ -43,6 +49,7 @@ export function succeed(work) {
         <span class="hint">${facts.join("  ·  ")}</span>
       </p>
       ${verdict(render)}
+      ${!render.preview && edges(render, asked && sourceOf(asked.request), look, signal)}
       ${render.preview ? html`<p class="notice">This free preview is small and has a watermark. It is kept for an hour.</p>` : link}
       <div class="further">
         ${asked && !render.preview && furtherPictures(work, failed)}${failed}

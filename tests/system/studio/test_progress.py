@@ -8,10 +8,12 @@ from testkit.browser import Visit
 from testkit.polling import until
 from testkit.up import BOTTLE, ended, grey, job_id, upload
 from tests.system.studio.conftest import (
+    PHONE,
     PLACE,
     PLACE_TITLE,
     SECONDS,
     Guest,
+    Window,
     assert_accessible,
     assert_fits,
     choose_place,
@@ -197,6 +199,48 @@ def test_a_finished_picture_is_shown_pixel_by_pixel_and_next_to_another(
     assert_fits(page)
     page.get_by_role("button", name="Show one picture").click()
     assert slider.is_visible()
+
+
+def test_the_riskiest_edges_are_shown_pixel_by_pixel_and_what_the_owner_says_is_kept(
+    visit: Window, finished: tuple[Guest, dict[str, Any]]
+) -> None:
+    guest, job = finished
+    tab = visit(**PHONE)
+    page = tab.sign_in(guest.key, f"jobs/{job['job_id']}")
+    strip = page.get_by_role("region", name="Look at these edges")
+    strip.get_by_role("button", name="Fine parts").first.wait_for()
+    crops = strip.get_by_role("button", name="at 1:1")
+    assert crops.count() == 3
+    wide = strip.locator("img").first.evaluate("(one) => one.getBoundingClientRect().width * devicePixelRatio")
+    assert round(wide) == job["render"]["width"]
+    middle, bottom = (job["render"]["report"]["cutout"]["placed_box"][at] for at in (1, 3))
+    seen = strip.get_by_role("button", name="Foot").evaluate(
+        """(crop) => {
+            const [box, image] = [crop, crop.firstElementChild].map((one) => one.getBoundingClientRect());
+            return [box.top - image.top, box.bottom - image.top].map((edge) => edge / image.height);
+        }"""
+    )
+    assert middle < seen[0] < bottom <= seen[1]
+    assert_accessible(page)
+    assert_fits(page)
+
+    strip.get_by_role("button", name="Foot").click()
+    assert page.locator(".zoom-level").inner_text() == "100 %"
+    assert page.get_by_label("Before and after").input_value() == "0"
+
+    right = strip.get_by_role("button", name="Looks right")
+    for said in (True, None):
+        right.click()
+        until(lambda said=said: guest.api.get(f"/v1/jobs/{job['job_id']}").json()["render"]["looks_right"] is said)
+        assert right.get_attribute("aria-pressed") == str(bool(said)).lower()
+        page.get_by_role("link", name="Gallery").click()
+        page.get_by_label("What is shown").select_option("Looks right")
+        if said:
+            page.locator(".gallery li a").click()
+        else:
+            page.get_by_text("No pictures match.").wait_for()
+            tab.open(f"jobs/{job['job_id']}")
+        right.wait_for()
 
 
 def test_a_job_without_a_place_for_its_product_leads_back_to_a_suitable_scene(tab: Visit, guest: Guest) -> None:
