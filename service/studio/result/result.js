@@ -5,7 +5,7 @@ import { edges } from "./edges.js";
 import { sourceOf } from "./failure.js";
 import { fill, html, say } from "../page/dom.js";
 import { named, spoken } from "../page/names.js";
-import { dressedLike, optionsOf } from "../order/options.js";
+import { USUAL, dressedLike, optionsOf } from "../order/options.js";
 import { presetCards } from "../order/presets.js";
 import { reportCard, verdict } from "./report.js";
 import { fileName, saveOne } from "../calls/saving.js";
@@ -44,7 +44,7 @@ export function succeed(work) {
     html`
       <h1 tabindex="-1">${named(work)}</h1>
       <p class="lead">
-        ${asked && render.reference && [spoken(catalogue, asked.request, asked.dressing), html`<br />`]}
+        ${asked && render.reference && [spoken(catalogue, job, asked), html`<br />`]}
         ${titled(catalogue.output_presets, render.output_preset)}<br />
         <span class="hint">${facts.join("  ·  ")}</span>
       </p>
@@ -93,6 +93,7 @@ function furtherPictures({ studio, job: { render }, asked }, failed) {
     <div class="row">
       <button class="button" id="another" onclick=${another}>${`Another version · ${credits(cost)}`}</button>
       <button class="button" onclick=${change}>Change something</button>
+      <button class="button" onclick=${next}>Next photo</button>
     </div>
     <details class="choice">
       <summary><span class="choice-name">Same background, other sales channel</span></summary>
@@ -114,6 +115,14 @@ function furtherPictures({ studio, job: { render }, asked }, failed) {
   function elsewhere() {
     const seed = render.report.provenance.kept_seed ?? render.seed;
     return like(seed, { output_preset: place.name }, dressedLike(render));
+  }
+
+  /** Start the next photo with the same choices. Exceptions were for this one. */
+  function next() {
+    studio.several.clear();
+    studio.draft.from(asked);
+    studio.draft.change({ source: null, acceptance: USUAL.acceptance });
+    studio.go("");
   }
 
   function change() {

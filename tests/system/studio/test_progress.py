@@ -288,6 +288,50 @@ def test_make_it_without_limits_makes_that_picture_and_leaves_the_limits_of_othe
     assert "accept=standard" in planned, "the next picture keeps its limits"
 
 
+def test_a_refusal_for_how_the_product_stands_asks_for_that_first(tab: Visit, guest: Guest) -> None:
+    photo = upload(guest.api, small_bottle())
+    body = {"source_image_s3_key": photo, "scene_type": "podium", "mood": "natural", "output_preset": PLACE}
+    limits = {"accept": '{"attempts": 1, "enlargement": 0.01}', "shift_x": "0.1"}
+    accepted = guest.api.post("/v1/background-swap-with-spec", json=body, params=limits).json()
+    refused = ended(guest.api, accepted["job_id"])
+
+    def doubt(route: Any) -> None:
+        answer = route.fetch()
+        job = answer.json()
+        missed = {"limit": "warnings.placement_unsure", "measured": True, "bound": False}
+        job["render"]["report"]["acceptance"]["missed"] = [missed]
+        route.fulfill(response=answer, json=job)
+
+    tab.page.route(f"**/v1/jobs/{refused['job_id']}", doubt)
+    page = tab.sign_in(guest.key, f"jobs/{refused['job_id']}")
+    first = page.locator(".panel .row .button").first
+    assert first.inner_text() == "Say how it stands"
+    first.click()
+    page.get_by_role("button", name="Standing").click()
+    page.locator("#make[aria-disabled=false]").wait_for()
+    kept = page.evaluate("JSON.parse(sessionStorage.getItem('backdrop-draft')).placement")
+    assert (kept["stance"], kept["shift_x"]) == ("standing", 0.1)
+
+
+def test_the_next_photo_begins_with_the_same_choices_on_an_empty_stage(tab: Visit, guest: Guest) -> None:
+    photo = upload(guest.api, small_bottle())
+    body = {"source_image_s3_key": photo, "scene_type": "arch_niche", "mood": "calm", "output_preset": PLACE}
+    plain = {"background": "color", "background_color": "#e8c7b8", "shift_x": "0.1", "accept": '{"attempts": 1}'}
+    accepted = guest.api.post("/v1/background-swap-with-spec", json=body, params=plain).json()
+    made = ended(guest.api, accepted["job_id"])
+    page = tab.sign_in(guest.key, "gallery")
+    page.locator(".tile-name").get_by_text("Plain colour").wait_for()
+    tab.open(f"jobs/{made['job_id']}")
+    page.get_by_role("heading", name="Plain colour").wait_for()
+
+    page.get_by_role("button", name="Next photo").click()
+    page.get_by_text("Drop product photos").wait_for()
+    kept = page.evaluate("JSON.parse(sessionStorage.getItem('backdrop-draft'))")
+    assert (kept["source"], kept["seed"], kept["placement"]["shift_x"]) == (None, None, 0)
+    assert kept["acceptance"] == {"accept": "standard"}
+    assert (kept["mood"], kept["output_preset"], kept["ground"]["background_color"]) == ("calm", PLACE, "#e8c7b8")
+
+
 def test_a_failed_job_shows_its_reason_and_the_refund(tab: Visit, guest: Guest) -> None:
     page = tab.sign_in(guest.key)
     put_on_stage(page, grey(), "wall.jpg")
