@@ -25,6 +25,7 @@ export function beforeAfter(render, source, signal) {
     </figure>`;
   figure.addEventListener("look", ({ detail: [x, y] }) => {
     slider?.to(0); // the photo would lie over it
+    viewport.resize(sheet.clientWidth, sheet.clientHeight); // unknown if the figure has just come back
     viewport.showPixelsAt(x * render.width, y * render.height);
   });
   return styled(figure, { "--ratio": render.width / render.height });

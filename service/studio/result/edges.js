@@ -8,27 +8,23 @@ import { fill, html, say, styled } from "../page/dom.js";
 const MOST = 3;
 /** Pixels of the screen between two places, so that each crop shows another one. */
 const APART = 110;
-/** Longer side of the small cut-out in which the outline is counted, and the side of its cells, in pixels. */
-const [SIDE, CELL] = [256, 16];
+/** Longer side in pixels of the small cut-out in which the outline is counted, and its cells along each side. */
+const [SIDE, CELLS] = [256, 16];
 
-/** Return the strip of a picture. `source`: its photo, {key} or {render}, or null; `look(x, y)` shows a place, in shares. */
+/** Return the strip of a picture. `source`: its photo, {key} or {render}; `look(x, y)` shows a place, in shares. */
 export function edges(render, source, look, signal) {
   const list = html`<ul class="crops"></ul>`;
   const { source_box: from, placed_box: to } = render.report.cutout ?? {};
   const failed = html`<p class="error" role="alert"></p>`;
-  const right = html`
-    <button class="button small" id="looks-right" aria-pressed=${String(render.looks_right === true)} onclick=${press}>
-      Looks right
-    </button>`;
+  const right = html`<button class="button small" id="looks-right" onclick=${press}>Looks right</button>`;
+  const mark = (said) => right.setAttribute("aria-pressed", String(said === true));
+  mark(render.looks_right);
   if (to) show([]);
-  const lost = (error) => signal.aborted || console.info(error);
-  if (to && from && source) cutOut(source, { signal }).then(doubts).then(show).catch(lost);
+  if (to && from && source) cutOut(source, { signal }).then(doubts).then(show).catch((error) => console.info(error));
   return html`
     <section class="edges" aria-labelledby="edges-title">
       <h2 id="edges-title">Look at these edges</h2>
-      ${list}
-      <p class="row">${right}</p>
-      ${failed}
+      ${list}<p class="row">${right}</p>${failed}
     </section>`;
 
   async function press() {
@@ -36,7 +32,7 @@ export function edges(render, source, look, signal) {
     failed.textContent = "";
     try {
       await ask(`/v1/renders/${render.public_id}/review`, { method: "PUT", body: { looks_right: said } });
-      right.setAttribute("aria-pressed", String(said === true));
+      mark(said);
       say(said ? "Kept. The gallery lists it under Looks right." : "Taken back.");
     } catch (error) {
       failed.textContent = error.message;
@@ -57,10 +53,10 @@ export function edges(render, source, look, signal) {
 
   function show(more) {
     if (list.contains(document.activeElement)) return;
-    const [left, top, right, bottom] = to;
-    const [x, y] = [(left + right) / 2, (top + bottom) / 2];
+    const [left, top, far, bottom] = to;
+    const [x, y] = [(left + far) / 2, (top + bottom) / 2];
     const doubtful = more.filter(([name]) => name === "Doubtful");
-    const sides = [["Top", x, top], ["Left side", left, y], ["Right side", right, y]];
+    const sides = [["Top", x, top], ["Left side", left, y], ["Right side", far, y]];
     const chosen = [];
     for (const one of [...doubtful, ["Foot", x, bottom], ...more, ...sides]) {
       const away = ([, ax, ay]) => Math.hypot((ax - one[1]) * render.width, (ay - one[2]) * render.height);
@@ -71,12 +67,11 @@ export function edges(render, source, look, signal) {
 
   /** Crops by CSS alone: a storage without CORS lets no script read the picture. */
   function crop([name, x, y]) {
-    const at = (share, side) => `${(share * side) / devicePixelRatio}px`;
-    const places = { "--x": at(x, render.width), "--y": at(y, render.height) };
-    const sizes = { "--wide": at(1, render.width), "--tall": at(1, render.height) };
-    const label = `${name}, at 1:1. Show it in the picture`;
+    const [wide, tall] = [render.width / devicePixelRatio, render.height / devicePixelRatio];
+    const sizes = { "--x": `${x * wide}px`, "--y": `${y * tall}px`, "--wide": `${wide}px`, "--tall": `${tall}px` };
+    const label = `${name}, pixel by pixel. Show it in the picture`;
     const kind = /^(png|webp)$/.test(render.format) ? "crop see-through" : "crop";
-    const image = styled(html`<img src=${render.url} alt="" draggable="false" />`, { ...places, ...sizes });
+    const image = styled(html`<img src=${render.url} alt="" draggable="false" />`, sizes);
     return html`
       <li>
         <button class=${kind} aria-label=${label} onclick=${() => look(x, y)}>${image}</button>
@@ -89,17 +84,12 @@ export function edges(render, source, look, signal) {
 async function finest(url, signal) {
   const bitmap = await createImageBitmap(await fetched(url, signal));
   const scale = SIDE / Math.max(bitmap.width, bitmap.height);
-  const { data, width, height } = pixelsOf(bitmap, Math.round(bitmap.width * scale), Math.round(bitmap.height * scale));
-  const solid = (x, y) => data[4 * (y * width + x) + 3] > 127;
-  const cells = new Map();
-  for (let y = 1; y < height; y += 1) {
-    for (let x = 1; x < width; x += 1) {
-      if (solid(x, y) === solid(x - 1, y) && solid(x, y) === solid(x, y - 1)) continue;
-      const cell = `${Math.floor(x / CELL)} ${Math.floor(y / CELL)}`;
-      const [count, across, down] = cells.get(cell) ?? [0, 0, 0];
-      cells.set(cell, [count + 1, across + x / width, down + y / height]);
-    }
-  }
-  const sorted = [...cells.values()].sort(([a], [b]) => b - a);
-  return sorted.map(([count, across, down]) => [across / count, down / count]);
+  const { data, width, height } = pixelsOf(bitmap, Math.ceil(bitmap.width * scale), Math.ceil(bitmap.height * scale));
+  const solid = (at) => data[4 * at + 3] > 127;
+  const turns = (at) => solid(at) !== solid(at - 1) || solid(at) !== solid(at - width);
+  const outline = Array.from({ length: width * height }, (_, at) => at).filter(turns);
+  const places = outline.map((at) => [(at % width) / width, Math.floor(at / width) / height]);
+  const cells = Map.groupBy(places, (place) => place.map((share) => Math.floor(share * CELLS)).join());
+  const sorted = [...cells.values()].sort((a, b) => b.length - a.length);
+  return sorted.map((cell) => cell[cell.length >> 1]);
 }

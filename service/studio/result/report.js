@@ -95,7 +95,8 @@ function sources(preset) {
       <span class="hint">${rows.map(({ rule }) => ruleTitle(rule)).join(", ")}; as of ${rows[0].checked_on}</span>
     </li>`;
   const pages = Map.groupBy(preset, ({ source_url: url }) => url);
-  return html`<details class="sources"><summary class="hint">Sources</summary><ul>${[...pages].map(link)}</ul></details>`;
+  const list = html`<ul>${[...pages].map(link)}</ul>`;
+  return html`<details class="sources"><summary class="hint">Sources</summary>${list}</details>`;
 }
 
 function check(row) {
