@@ -234,7 +234,7 @@ def test_the_riskiest_edges_are_shown_pixel_by_pixel_and_what_the_owner_says_is_
     right = strip.get_by_role("button", name="Looks right")
     for said in (True, None):
         right.click()
-        until(lambda said=said: right.get_attribute("aria-pressed") == str(bool(said)).lower())
+        page.locator(f"#looks-right[aria-pressed={str(bool(said)).lower()}]").wait_for()
         assert guest.api.get(f"/v1/jobs/{job['job_id']}").json()["render"]["looks_right"] is said
         page.get_by_role("link", name="Gallery").click()
         page.get_by_label("What is shown").select_option("Looks right")
