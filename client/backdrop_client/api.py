@@ -186,15 +186,27 @@ class Api(OrderCalls):
         created_after: datetime | None = None,
         created_before: datetime | None = None,
         preview: bool = False,
+        looks_right: bool | None = None,
     ) -> Pages[Render]:
-        """Yield your renders, newest first, one page at a time, with the filters of `iter_jobs`."""
+        """Yield your renders, newest first, one page at a time, with the filters of `iter_jobs`.
+
+        `looks_right`: only those whose `review` says so.
+        """
         asked: dict[str, Any] = {"reference": reference, "metadata": metadata, "preview": preview}
         asked |= {"created_after": created_after, "created_before": created_before}
+        asked["looks_right"] = None if looks_right is None else str(looks_right).lower()
         return self._pages("/v1/renders", Page[Render], **asked, scene_type=scene, output_preset=preset)
 
     def render(self, public_id: str) -> Flow[Render]:
         """Return a render with its measurements and a fresh download URL."""
         return (yield from self._get(f"/v1/renders/{quoted(public_id)}", Render))
+
+    def review(self, render: Render | str, *, looks_right: bool | None) -> Flow[Render]:
+        """Say whether a render looks right, given itself or its public id; None takes it back. Raises NotFound."""
+        public_id = render if isinstance(render, str) else render.public_id
+        content = in_json({"looks_right": looks_right})
+        call = Call("PUT", f"/v1/renders/{quoted(public_id)}/review", headers=JSON, content=content)
+        return decoded((yield from exchange(call, self._retries)), Render)
 
     def delete_render(self, render: Render | str) -> Flow[None]:
         """Delete a render, given itself or its public id, with picture and report. Raises NotFound."""

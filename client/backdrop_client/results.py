@@ -102,6 +102,8 @@ class Render:
     mood: str | None = None
     #: Whether it is a preview: small and with a watermark.
     preview: bool = False
+    #: What you said with `review`. None: nothing, or an older server.
+    looks_right: bool | None = None
 
 
 @dataclass(frozen=True)

@@ -49,6 +49,9 @@ Reference = Annotated[
 Preview = Annotated[bool, query("List only previews, which lists omit otherwise.", True)]
 
 
+LooksRight = Annotated[bool | None, query("List only renders whose review says this in `looks_right`.", True)]
+
+
 Pairs = Annotated[
     list[str] | None,
     query(
@@ -183,11 +186,15 @@ def list_renders(
     created_after: CreatedAfter = None,
     created_before: CreatedBefore = None,
     preview: Preview = False,
+    looks_right: LooksRight = None,
 ) -> RenderPage:
     """List the client's renders, newest first. Each looks as in GET /v1/renders/{public_id}."""
     given = {"reference": reference, "scene_type": scene_type, "output_preset": output_preset}
     filters = read_filters(created_after, created_before, metadata, **given)
-    page = state.listings.renders(request.state.client.id, limit=limit, cursor=cursor, filters=filters, preview=preview)
+    client_id = request.state.client.id
+    page = state.listings.renders(
+        client_id, limit=limit, cursor=cursor, filters=filters, preview=preview, looks_right=looks_right
+    )
     if not page.items and cursor is None:
         _check_preset(state, output_preset, "render")
     return RenderPage(

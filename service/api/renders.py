@@ -2,15 +2,16 @@
 
 from typing import Annotated, Any
 
-from litestar import Response, delete, get
-from litestar.params import PathParameter
+from litestar import Response, delete, get, put
+from litestar.openapi.spec import Example
+from litestar.params import Body, PathParameter
 from litestar.response import Redirect
 
 from service.api.endpoint import endpoint, get_or_head
 from service.api.parts import Parts
 from service.schemas import answers
 from service.schemas.problems import AnyRequest, not_found
-from service.schemas.responses import RenderView
+from service.schemas.responses import RenderReview, RenderView
 from service.schemas.serialize import base_url, serialize_render
 from service.storage.objects import ObjectNotFound
 from service.storage.thumbnail import thumbnail
@@ -63,6 +64,20 @@ def _small(state: Parts, public_id: str, client_id: str) -> bytes:
         return thumbnail(state.renders.get(render.key, max_bytes=render.bytes))
     except ObjectNotFound as error:  # it expired a moment ago
         raise not_found("render") from error
+
+
+@endpoint(put, "/renders/{public_id:str}/review", tag="renders")
+def put_render_review(
+    request: AnyRequest,
+    state: Parts,
+    public_id: RenderId,
+    data: Annotated[RenderReview, Body(examples=[Example(value=RenderReview.EXAMPLE)])],
+) -> RenderView:
+    """Say whether a render looks right to you. It is kept with the render. Backdrop does not judge by it."""
+    render = state.jobs.review(public_id, data.looks_right, client_id=request.state.client.id)
+    if render is None:
+        raise not_found("render")
+    return serialize_render(request, state, render)
 
 
 @endpoint(delete, "/renders/{public_id:str}", tag="renders")

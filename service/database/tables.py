@@ -254,6 +254,8 @@ renders = sa.Table(
     sa.Column("deleted_at", Timestamp),
     # Whether it is a small picture with a watermark, kept for an hour by default.
     sa.Column("preview", sa.Boolean, nullable=False, default=False, server_default=sa.false()),
+    # What its owner says about it. NULL: nothing yet.
+    sa.Column("looks_right", sa.Boolean),
     sa.Index("renders_by_age", "created_at"),
     sa.Index("previews_by_age", "created_at", postgresql_where=sa.text("preview"), sqlite_where=sa.text("preview = 1")),
     # For lists, in their order.

@@ -107,6 +107,7 @@ class Listings:
         cursor: str | None = None,
         filters: Filters = EVERYTHING,
         preview: bool = False,
+        looks_right: bool | None = None,
     ) -> Page[Render]:
         """Return a page of a client's renders: at most `limit`, older than the cursor; previews as in `jobs`.
 
@@ -114,6 +115,7 @@ class Listings:
         """
         preset = filters.output_preset
         asked = {renders.c.client_id: client_id, renders.c.preview: preview, renders.c.output_preset: preset}
+        asked[renders.c.looks_right] = looks_right
         if filters.reference is not None:
             # The client is repeated so that an index finds the few jobs by client and reference, then their renders.
             asked |= {jobs.c.client_id: client_id, jobs.c.reference: filters.reference}

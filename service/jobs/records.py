@@ -184,6 +184,8 @@ class Render(StoredRender):
     mood: str | None
     #: The caller's own pairs of the job.
     metadata: dict[str, str] | None = None
+    #: What its owner says about it; None: nothing yet.
+    looks_right: bool | None = None
 
 
 @dataclass(frozen=True)

@@ -120,6 +120,15 @@ class Jobs:
             row = connection.execute(query).mappings().first()
         return None if row is None else render_of(row)
 
+    def review(self, public_id: str, looks_right: bool | None, *, client_id: str) -> Render | None:
+        """Keep what a client says about its render, and return what `render` returns."""
+        if may_be_id(public_id):
+            own = sa.and_(renders.c.public_id == public_id, renders.c.client_id == client_id)
+            kept = sa.and_(own, renders.c.deleted_at.is_(None))
+            with self._engine.begin() as connection:
+                connection.execute(renders.update().where(kept).values(looks_right=looks_right))
+        return self.render(public_id, client_id=client_id)
+
     def spec_of_render(self, public_id: str, *, client_id: str) -> tuple[dict[str, Any], int] | None:
         """Return the stored spec of a client's render and its version; None if the client has no such render."""
         if not may_be_id(public_id):

@@ -209,7 +209,7 @@ def close_schemas(document: OpenAPI) -> None:
     """Mark the bodies that refuse unknown fields, as litestar drops that part of a pydantic model."""
     closed = ("BackgroundSwapWithSpecRequest", "UploadRequest", "BrandRequest", "CutoutRequest", "KeptSubjects")
     orders = ("OrderRequest", "OrderPhoto", "OrderVariant")
-    for name in (*closed, *orders, "KeyRequest", "WebhookRequest", "RotationRequest"):
+    for name in (*closed, *orders, "RenderReview", "KeyRequest", "WebhookRequest", "RotationRequest"):
         schema = document.components.schemas[name]
         assert isinstance(schema, Schema)
         schema.additional_properties = False

@@ -243,6 +243,18 @@ class RenderView(BaseModel):
         description="Whether it is a preview: small and with a watermark. One that you requested is kept for an hour,"
         " that of a refused picture as long as pictures."
     )
+    looks_right: bool | None = Field(
+        description="What you said with PUT /v1/renders/{public_id}/review; null if you said nothing."
+    )
+
+
+class RenderReview(BaseModel):
+    """What you say about a render."""
+
+    model_config = ConfigDict(extra="forbid")
+    EXAMPLE: ClassVar[dict[str, Any]] = {"looks_right": True}
+
+    looks_right: bool | None = Field(description="Whether the picture looks right to you. Null takes it back.")
 
 
 class JobError(BaseModel):

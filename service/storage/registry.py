@@ -146,7 +146,7 @@ class ObjectRegistry:
                 return None
             if row.deleted_at is None:
                 emptied = renders.update().where(own, renders.c.deleted_at.is_(None))
-                connection.execute(emptied.values(deleted_at=db_now(), report={}, warnings=[]))
+                connection.execute(emptied.values(deleted_at=db_now(), report={}, warnings=[], looks_right=None))
                 registered = {"bucket": "renders", "key": row.key, "client_id": client_id, "doomed_at": db_now()}
                 connection.execute(_upsert(connection, registered, {"doomed_at": db_now()}))
             return str(row.key)

@@ -230,6 +230,7 @@ def test_filters_are_sent_as_the_lists_take_them() -> None:
         "output_preset": "amazon_main",
         "preview": "true",
     }
+    assert query(api.iter_renders(looks_right=False)) == {"looks_right": "false"}
     assert query(api.iter_deliveries(state="failed", created_after=time)) == {"status": "failed", **after}
 
 

@@ -72,6 +72,12 @@ export class Viewport extends EventTarget {
     this.zoomBy(1 / devicePixelRatio / this.zoom, ...point);
   }
 
+  /** Show the photo's own pixels with one of them in the middle. */
+  showPixelsAt(x, y) {
+    const [width, height] = [this.window.width * devicePixelRatio, this.window.height * devicePixelRatio];
+    this.show({ left: x - width / 2, top: y - height / 2, width, height }, 0);
+  }
+
   /** Zoom by a factor around a point of the window; by default its centre. */
   zoomBy(factor, x = this.window.width / 2, y = this.window.height / 2) {
     const zoom = Math.min(LARGEST, Math.max(this.#smallest, this.zoom * factor));

@@ -6,7 +6,11 @@ import { Viewport } from "../mask/viewport.js";
 import { unshowable } from "../calls/photo.js";
 import { zoomBar, zoomSheet } from "./zoom.js";
 
-/** Return the render with its photo behind a slider. `source`: the photo, {url, content_type}; null: it is deleted. */
+/**
+ * Return the render with its photo behind a slider. `source`: the photo, {url, content_type}; null: it is deleted.
+ *
+ * Its event `look` shows the pixels at [x, y], in shares.
+ */
 export function beforeAfter(render, source, signal) {
   const before = source && !unshowable(source.content_type);
   const slider = before ? line() : null;
@@ -19,6 +23,11 @@ export function beforeAfter(render, source, signal) {
         ${before && html`<span>Before</span>`}${zoomBar(viewport, signal)}${before && html`<span>After</span>`}
       </figcaption>
     </figure>`;
+  figure.addEventListener("look", ({ detail: [x, y] }) => {
+    slider?.to(0); // the photo would lie over it
+    viewport.resize(sheet.clientWidth, sheet.clientHeight); // unknown if the figure has just come back
+    viewport.showPixelsAt(x * render.width, y * render.height);
+  });
   return styled(figure, { "--ratio": render.width / render.height });
 }
 

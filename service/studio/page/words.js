@@ -74,15 +74,9 @@ export const WARNINGS = Object.fromEntries(
 );
 /** Whether the page shows a warning: it sends fields that have no effect on some pictures itself. */
 export const isShown = (code) => code === "colors_unused" || !code.endsWith("_unused");
-/** Warnings that need no check before publishing. */
-export const HARMLESS = new Set([
-  ...["scene_in_words", "scene_lacks", "mood_in_words", "colors_unused", "brand_unknown"],
-  ...["placement_unpins", "generator_fell_back", "upscaled", "background_upscaled"],
-]);
-
 /** Return [meaning, remedy] of a warning; for an unknown code its name. */
 export const warningWords = (code) => WARNINGS[code] ?? [`${capital(code.replaceAll("_", " "))}.`, ""];
-const capital = (words) => words.replace(/^./, (first) => first.toUpperCase());
+export const capital = (words) => words.replace(/^./, (first) => first.toUpperCase());
 
 /** Remedies of failed jobs. */
 export const REMEDIES = {

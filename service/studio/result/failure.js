@@ -10,8 +10,9 @@ import { REMEDIES, credits, limitWords } from "../page/words.js";
 
 /** Errors that only another photo can avoid. */
 const PHOTO_AT_FAULT = /^image_|no_subject|subject_not_found|source_gone/;
-/** Missed limits for which a better cut-out may help, and the one for which only another photo does. */
-const OF_CUTOUT = /^(publishable|cutout_confidence|warnings\.)/;
+/** Missed limits for which the stance or a better cut-out may help, and the one for which only another photo does. */
+const OF_STANCE = /^warnings\.(placement_unsure|scene_unsuited)$/;
+const OF_CUTOUT = /^(publishable|cutout_confidence|warnings\.(?!placement_unsure|scene_unsuited))/;
 const OF_PHOTO = /^enlargement$/;
 
 /** Show why there is no picture, what to do, and the refund. */
@@ -72,14 +73,23 @@ export function fail(work) {
       `Make it without limits · ${credits(job.credits_cost)}`,
       () => order(asked.request, { seed, name: job.reference, placement: asked.placement, options }),
     ];
-    return any(OF_PHOTO) ? [another, whole, change] : [change, whole, another];
+    if (any(OF_PHOTO)) return [another, whole, change];
+    return [...(any(OF_STANCE) ? [["Say how it stands", stand]] : []), change, whole, another];
+  }
+
+  /** Put the stances in place of their button. A stance that the person chose is not in doubt. */
+  function stand({ target }) {
+    const ways = waysOf();
+    target.closest(".row").before(ways);
+    target.remove();
+    ways.querySelector("button").focus();
   }
 
   /** Return the ways out: another stance or another scene, each one click away from a new order. */
   function waysOf() {
     const draft = studio.draft.like(asked);
     const ways = waysOut({ ...studio, draft }, source, {
-      stand: (chosen) => back({ placement: { ...UNMOVED, stance: chosen } }),
+      stand: (chosen) => back({ placement: { ...UNMOVED, ...asked.placement, stance: chosen } }),
       dress: (scene_type) => back({ scene_type }),
       signal,
     });
@@ -103,7 +113,7 @@ export function fail(work) {
 }
 
 /** Return the photo of a request, {key} or {render}. */
-const sourceOf = ({ source_image_s3_key: key, source_render_public_id: render }) => (key ? { key } : { render });
+export const sourceOf = ({ source_image_s3_key: key, source_render_public_id: render }) => (key ? { key } : { render });
 
 /** Return the missed limits in words, with what was measured, and what helps. */
 function missedList({ missed, tries = [] }) {

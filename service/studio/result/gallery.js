@@ -20,6 +20,7 @@ export async function galleryView(studio, _, signal) {
   const select = html`
     <select id="shown" class="text" onchange=${() => load(true).catch(wrong)}>
       <option value="">Everything</option>
+      <option value="right">Looks right</option>
       <option value="running">Being made</option>
       <option value="FAILURE">Not made</option>
       <optgroup label="Sales channel">
@@ -60,12 +61,13 @@ export async function galleryView(studio, _, signal) {
     watch();
   }
 
-  /** Return a page as jobs: {items, next}. Only the list of renders can filter by channel. */
+  /** Return a page as jobs: {items, next}. Only the list of renders can filter by channel and review. */
   async function page(shown, after) {
     const query = new URLSearchParams({ limit: PAGE });
     if (after) query.set("cursor", after);
-    if (shown.startsWith("for ")) {
-      query.set("output_preset", shown.slice(4));
+    if (shown === "right" || shown.startsWith("for ")) {
+      if (shown === "right") query.set("looks_right", "true");
+      else query.set("output_preset", shown.slice(4));
       const { items, next_cursor } = await ask(`/v1/renders?${query}`, { signal });
       return { items: items.map(ofRender), next: next_cursor };
     }

@@ -1,15 +1,15 @@
-/** A picture's report: whether it can be published, and the measured figures in a folded section. */
+/** A picture's report: the channel's rules, what to check, and the measured figures in a folded section. */
 
 import { html, mark, styled } from "../page/dom.js";
-import { HARMLESS, differenceWords, fidelityWords, isShown, measuredWords } from "../page/words.js";
+import { capital, counted, differenceWords, fidelityWords, isShown, measuredWords } from "../page/words.js";
 import { missedWords, ruleTitle, warningWords } from "../page/words.js";
 
-/** Return the report of a render; `job` adds the times. */
-export function reportCard(render, job) {
+/** Return the report of a render; `job` adds the times, `chosen` are the colours that the person chose. */
+export function reportCard(render, job, chosen) {
   const { report } = render;
   return html`
     <div class="report">
-      ${colours(report.palette)}
+      ${colours(report.palette, chosen)}
       <section aria-labelledby="report-product">
         <h2 id="report-product">Product</h2>
         <p>${fidelityWords(report.fidelity)}</p>
@@ -18,26 +18,22 @@ export function reportCard(render, job) {
     </div>`;
 }
 
-/** Return whether the picture can be published, and what to check first. */
-export function verdict({ warnings: all, report, preview }) {
+/** Return whether the channel's rules are met, and what to check. No measurement proves that a picture is good. */
+export function verdict({ warnings: all, report }) {
   const warnings = all.filter(isShown);
   const rules = (status) => (report.preset ?? []).filter((one) => one.status === status);
   const failed = rules("fail");
   const notes = rules("warn").filter(({ rule }) => rule !== "enlargement" || !warnings.includes("upscaled"));
-  const doubtful = warnings.some((code) => !HARMLESS.has(code));
-  const next = preview ? "order" : "publish";
-  const words = failed.length ? `Not ready to ${next}` : doubtful ? `Check before you ${next}` : `Ready to ${next}`;
+  const checked = failed.length + notes.length + rules("pass").length > 0;
+  if (!checked && !warnings.length) return null;
+  const words = failed.length ? `${counted(failed.length, "channel rule")} not met` : "Channel rules met";
   return html`
-    <section class="verdict" aria-labelledby="report-verdict">
-      <h2 id="report-verdict">${mark(failed.length ? "fail" : doubtful ? "warn" : "pass")} ${words}</h2>
-      ${listed(failed, "One rule is not met", "rules are not met")} ${listed(notes, "One note", "notes")}
+    <section class="verdict" aria-label="What to check">
+      ${checked && html`<h2 id="report-verdict">${mark(failed.length ? "fail" : "pass")} ${words}</h2>`}
+      ${failed.length > 0 && html`<p>${capital(failed.map(missedWords).join(", "))}.</p>`}
+      ${notes.length > 0 && html`<p>Note: ${notes.map(missedWords).join(", ")}.</p>`}
       ${warnings.length > 0 && html`<ul class="doubts">${warnings.map(doubt)}</ul>`}
     </section>`;
-}
-
-function listed(rules, one, many) {
-  if (!rules.length) return null;
-  return html`<p>${rules.length === 1 ? one : `${rules.length} ${many}`}: ${rules.map(missedWords).join(", ")}.</p>`;
 }
 
 function doubt(code) {
@@ -45,14 +41,16 @@ function doubt(code) {
   return html`<li data-code=${code}><strong>${what}</strong> ${remedy}</li>`;
 }
 
-function colours({ asked, bar, assigned }) {
-  if (!asked?.length) return null;
+/** The report also compares the scene's own colours, which nobody asked for. */
+function colours({ asked = [], bar, assigned }, chosen) {
+  const own = asked.filter(({ colour }) => chosen.includes(colour));
+  if (!own.length) return null;
   return html`
     <section aria-labelledby="report-colours">
       <h2 id="report-colours">Colours</h2>
       <p>${bar?.met ? "All colours match." : "Not all colours match."}</p>
       <ul class="pairs">
-        ${asked.map((one) => pair(one, assigned ?? []))}
+        ${own.map((one) => pair(one, assigned ?? []))}
       </ul>
     </section>`;
 }
@@ -85,21 +83,30 @@ function channel({ preset }) {
       <ul class="checks">
         ${rows.map(check)}
       </ul>
+      ${sources(preset)}
     </details>`;
 }
 
+/** Return the pages of the rules, each once with its rules. */
+function sources(preset) {
+  const link = ([url, rows]) => html`
+    <li>
+      <a href=${url} target="_blank" rel="noreferrer noopener">${new URL(url).hostname}</a>${" "}
+      <span class="hint">${rows.map(({ rule }) => ruleTitle(rule)).join(", ")}; as of ${rows[0].checked_on}</span>
+    </li>`;
+  const pages = Map.groupBy(preset, ({ source_url: url }) => url);
+  const list = html`<ul>${[...pages].map(link)}</ul>`;
+  return html`<details class="sources"><summary class="hint">Sources</summary>${list}</details>`;
+}
+
 function check(row) {
-  const { rule, status, source_url: source, checked_on: day } = row;
-  const about = `Source of the rule on ${ruleTitle(rule)}, as of ${day}, opens in a new tab`;
+  const { rule, status } = row;
   return html`
     <li data-status=${status}>
       ${mark(status)}
       <div>
         <strong>${ruleTitle(rule)}</strong><span class="unseen">, ${STATUS[status]}: </span>${" "}
-        <span class="hint">
-          ${measuredWords(row)}${" "}
-          <a href=${source} target="_blank" rel="noreferrer noopener" title="As of ${day}" aria-label=${about}>Source</a>
-        </span>
+        <span class="hint">${measuredWords(row)}</span>
       </div>
     </li>`;
 }
@@ -115,7 +122,6 @@ function figures({ seed, sha256, report }, job) {
   const from = (cached) => (cached === "cached" ? "reused from an earlier picture" : "made for this picture");
   const facts = [
     ["Colours", average && `${average} on average; the limit is ${palette.bar?.mean ?? 5}`],
-    ...(palette.asked ?? []).map(({ colour, delta_e00: value }) => [colour, delta(value)]),
     ["Product", product && `${product} on average, ${fidelity.p99?.toFixed(1)} at the 99th percentile`],
     ["Seed", kept === seed ? String(seed) : `${kept}, the best of ${tried.length} tried from ${seed}`],
     ["Time", time(timings, job)],

@@ -1,9 +1,11 @@
 /** The page of a finished picture: view, download, and next steps. */
 
 import { compareChoice } from "./compare.js";
+import { edges } from "./edges.js";
+import { sourceOf } from "./failure.js";
 import { fill, html, say } from "../page/dom.js";
 import { named, spoken } from "../page/names.js";
-import { dressedLike, optionsOf } from "../order/options.js";
+import { USUAL, dressedLike, optionsOf } from "../order/options.js";
 import { presetCards } from "../order/presets.js";
 import { reportCard, verdict } from "./report.js";
 import { fileName, saveOne } from "../calls/saving.js";
@@ -30,6 +32,10 @@ export function succeed(work) {
     fill(stage, figure ?? alone);
     if (stage.getBoundingClientRect().top < 0) stage.scrollIntoView({ block: "start" });
   };
+  const look = (x, y) => {
+    compared(null);
+    alone.dispatchEvent(new CustomEvent("look", { detail: [x, y] }));
+  };
   const [href, name] = [render.url, fileName(render)];
   const link = html`
     <a class="button primary wide" id="download" href=${href} download=${name} onclick=${download}>Download</a>`;
@@ -38,19 +44,27 @@ export function succeed(work) {
     html`
       <h1 tabindex="-1">${named(work)}</h1>
       <p class="lead">
-        ${asked && render.reference && [spoken(catalogue, asked.request, asked.dressing), html`<br />`]}
+        ${asked && render.reference && [spoken(catalogue, job, asked), html`<br />`]}
         ${titled(catalogue.output_presets, render.output_preset)}<br />
         <span class="hint">${facts.join("  ·  ")}</span>
       </p>
       ${verdict(render)}
+      ${!render.preview && edges(render, asked && sourceOf(asked.request), look, signal)}
       ${render.preview ? html`<p class="notice">This free preview is small and has a watermark. It is kept for an hour.</p>` : link}
       <div class="further">
         ${asked && !render.preview && furtherPictures(work, failed)}${failed}
         ${compareChoice(studio, render, compared, signal)}
       </div>
-      ${reportCard(render, job)}`,
+      ${reportCard(render, job, coloursOf(studio, asked))}`,
   );
   say("Your picture is ready.");
+}
+
+/** Return the colours that the person chose, without those of a brand. */
+function coloursOf({ brands }, asked) {
+  const { dominant_colors: all = [], pilot_brand: brand } = asked?.request ?? {};
+  const given = brands.find(({ name }) => name === brand)?.palette ?? [];
+  return all.filter((colour) => !given.includes(colour));
 }
 
 /** Return the buttons for further pictures from the same photo. */
@@ -79,6 +93,7 @@ function furtherPictures({ studio, job: { render }, asked }, failed) {
     <div class="row">
       <button class="button" id="another" onclick=${another}>${`Another version · ${credits(cost)}`}</button>
       <button class="button" onclick=${change}>Change something</button>
+      <button class="button" onclick=${next}>Next photo</button>
     </div>
     <details class="choice">
       <summary><span class="choice-name">Same background, other sales channel</span></summary>
@@ -100,6 +115,14 @@ function furtherPictures({ studio, job: { render }, asked }, failed) {
   function elsewhere() {
     const seed = render.report.provenance.kept_seed ?? render.seed;
     return like(seed, { output_preset: place.name }, dressedLike(render));
+  }
+
+  /** Start the next photo with the same choices. Exceptions were for this one. */
+  function next() {
+    studio.several.clear();
+    studio.draft.from(asked);
+    studio.draft.change({ source: null, acceptance: USUAL.acceptance });
+    studio.go("");
   }
 
   function change() {

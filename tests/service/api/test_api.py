@@ -2,19 +2,21 @@
 
 import hashlib
 import io
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
 from litestar.testing import TestClient
 from PIL import Image
+from ulid import ULID
 
 from service.api.app import create_app
 from service.jobs.records import Kind, NewRender
 from service.settings import Settings
 from tests.support.caller import SWAP, Caller, assert_problem, located
 from tests.support.databases import migrated_engine
-from tests.support.shop import REPORT
+from tests.support.shop import REPORT, render
 
 # Accepted
 
@@ -103,7 +105,7 @@ def test_a_finished_job_shows_its_render_and_the_url_returns_its_bytes(caller: C
     assert set(render) == {
         *("public_id", "job_id", "output_preset", "width", "height", "format", "content_type", "bytes", "sha256"),
         *("url", "url_expires_at", "seed", "warnings", "report", "reference", "preview"),
-        *("scene_type", "mood", "metadata"),
+        *("scene_type", "mood", "metadata", "looks_right"),
     }
     shown = caller.get(f"/v1/jobs/{accepted['job_id']}").json()["render"]
     assert {name: shown[name] for name in render if "url" not in name} == {
@@ -136,6 +138,38 @@ def test_a_finished_job_shows_its_render_and_the_url_returns_its_bytes(caller: C
     # Another swap from that render: its source is the first photo.
     again = caller.body(source_image_s3_key=None, source_render_public_id=public_id)
     assert caller.submit(again).status_code == 202
+
+
+def test_what_an_owner_says_about_a_picture_is_kept_listed_and_gone_with_it(caller: Caller) -> None:
+    ids = [str(ULID()) for _ in range(3)]
+    for public_id in ids:
+        claim = caller.claim(caller.submit(caller.body()).json()["job_id"])
+        caller.jobs.succeed(claim, replace(render(), public_id=public_id, key=f"renders/{public_id}.jpg"))
+
+    def review(public_id: str, said: Any) -> Any:
+        path = f"/v1/renders/{public_id}/review"
+        return caller.http.put(path, json={"looks_right": said}, headers=caller.headers)
+
+    def listed(query: str) -> list[str]:
+        return [one["public_id"] for one in caller.get(f"/v1/renders?{query}").json()["items"]]
+
+    good, bad, unseen = ids
+    for _ in range(2):  # a repeat changes nothing
+        assert (review(good, True).status_code, review(bad, False).json()["looks_right"]) == (200, False)
+    shown = caller.get(f"/v1/renders/{good}").json()
+    assert shown["looks_right"] is True
+    assert caller.get(f"/v1/jobs/{shown['job_id']}").json()["render"]["looks_right"] is True
+    assert caller.get(f"/v1/renders/{unseen}").json()["looks_right"] is None
+    assert (listed("looks_right=true"), listed("looks_right=false")) == ([good], [bad])
+    assert listed("looks_right=true&reference=none") == []
+    assert sorted(listed("")) == sorted(ids)
+
+    assert review(good, "perhaps").status_code == 422
+    assert review(bad, None).json()["looks_right"] is None, "it is taken back"
+    assert listed("looks_right=false") == []
+    assert caller.http.delete(f"/v1/renders/{good}", headers=caller.headers).status_code == 204
+    assert_problem(review(good, True), 404, "not_found")
+    assert listed("looks_right=true") == []
 
 
 # Refused

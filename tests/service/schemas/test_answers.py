@@ -109,7 +109,8 @@ def refuse(owner: Owner, method: str, path: str, operation: dict[str, Any]) -> N
     if "421" in answers:
         ask(owner, method, nowhere, headers={"Host": "elsewhere.example"})
     if "404" in answers and "{" in path:
-        right: dict[str, Any] = {"content": MASK} if path.endswith("/mask") else {"json": {"keep": [1]}}
+        said = {"looks_right": True} if path.endswith("/review") else {"keep": [1]}
+        right: dict[str, Any] = {"content": MASK} if path.endswith("/mask") else {"json": said}
         ask(owner, method, nowhere, **right if body else {})
     if "413" in answers:
         most = {"mask": 16 << 20, "verify": 40 << 20}.get(path.rpartition("/")[2], 1 << 20)
@@ -150,6 +151,7 @@ def change_and_delete(owner: Owner) -> None:
     ask(owner, "DELETE", f"/v1/cutouts/{owner.cutout}/mask")
     ask(owner, "PUT", f"/v1/cutouts/{owner.cutout}/subjects", json={"keep": [1]})
     ask(owner, "PUT", f"/v1/cutouts/{owner.cutout}/pieces", json={})
+    ask(owner, "PUT", f"/v1/renders/{owner.public_id}/review", json={"looks_right": True})
     ask(owner, "PUT", f"/v1/brands/{owner.brand}", json={"palette": ["#654321"], "seed_policy": "pinned"})
     for url in ("https://owner.example/other", "https://owner.example/other"):
         ask(owner, "PUT", "/v1/webhook", json={"url": url})

@@ -57,7 +57,7 @@ def test_from_drop_to_download(visit: Window, guest: Guest) -> None:
     assert (asked["scene_type"], asked["mood"], asked["output_preset"]) == ("arch_niche", "calm", PLACE)
     assert asked["dominant_colors"] == colours
     assert_accessible(page)
-    assert page.locator("#report-verdict").inner_text() == "Ready to publish"
+    assert page.locator("#report-verdict").inner_text() == "Channel rules met"
     seen = page.locator(".report").inner_text()
     for row in job["render"]["report"]["palette"]["asked"]:
         assert f"{row['colour']} asked, {row['nearest']} found" in seen
@@ -107,7 +107,7 @@ def test_the_photos_product_overlays_the_pictures(tab: Visit, finished: tuple[Gu
             assert abs(under - over) < 2, (axis, edge)
 
 
-def test_the_report_states_first_whether_the_picture_can_be_published(
+def test_the_report_states_first_whether_the_channels_rules_are_met_and_what_to_check(
     tab: Visit, finished: tuple[Guest, dict[str, Any]]
 ) -> None:
     guest, job = finished
@@ -120,24 +120,34 @@ def test_the_report_states_first_whether_the_picture_can_be_published(
         rules = {rule["rule"]: rule for rule in job["render"]["report"]["preset"]}
         rules["enlargement"] |= {"measured": 1.49, "status": "warn"}
         rules["size"]["status"] = shown["size"]
+        job["render"]["report"]["preset"] = [*rules.values()] if shown["size"] else []
         route.fulfill(response=answer, json=job)
 
     tab.page.route("**/v1/jobs/*", change)
     tab.sign_in(guest.key, f"jobs/{job['job_id']}")
     verdict = tab.page.locator(".verdict")
     verdict.wait_for()
-    assert verdict.inner_text().split("\n\n") == ["Ready to publish", "One note: photo was enlarged."]
+    assert verdict.inner_text().split("\n\n") == ["Channel rules met", "Note: photo was enlarged."]
 
     shown["warnings"] = ["upscaled", "low_confidence"]
     tab.page.reload()
     verdict.get_by_text("The cut-out is uncertain.").wait_for()
-    assert verdict.get_by_role("heading").inner_text() == "Check before you publish"
-    assert "note" not in verdict.inner_text(), "the enlargement is not mentioned twice"
+    assert verdict.get_by_role("heading").inner_text() == "Channel rules met"
+    assert "Note" not in verdict.inner_text(), "the enlargement is not mentioned twice"
     assert not tab.page.locator(".checks").is_visible()
 
     shown["size"] = "fail"
     tab.page.reload()
-    verdict.get_by_text("One rule is not met: the size is not the channel's.").wait_for()
-    assert verdict.get_by_role("heading").inner_text() == "Not ready to publish"
+    verdict.get_by_text("The size is not the channel's.").wait_for()
+    assert verdict.get_by_role("heading").inner_text() == "1 channel rule not met"
     assert tab.page.locator(".checks").is_visible()
+    tab.page.get_by_text("Sources", exact=True).click()
+    sources = {rule["source_url"] for rule in job["render"]["report"]["preset"]}
+    links = tab.page.locator(".sources a").evaluate_all("all => all.map((one) => one.href)")
+    assert sorted(links) == sorted(sources), "each page once"
     assert_accessible(tab.page)
+
+    shown["size"] = None
+    tab.page.reload()
+    verdict.get_by_text("The cut-out is uncertain.").wait_for()
+    assert not verdict.get_by_role("heading").count(), "without rules there is nothing to keep"

@@ -8,10 +8,12 @@ from testkit.browser import Visit
 from testkit.polling import until
 from testkit.up import BOTTLE, ended, grey, job_id, upload
 from tests.system.studio.conftest import (
+    PHONE,
     PLACE,
     PLACE_TITLE,
     SECONDS,
     Guest,
+    Window,
     assert_accessible,
     assert_fits,
     choose_place,
@@ -199,6 +201,51 @@ def test_a_finished_picture_is_shown_pixel_by_pixel_and_next_to_another(
     assert slider.is_visible()
 
 
+def test_the_riskiest_edges_are_shown_pixel_by_pixel_and_what_the_owner_says_is_kept(
+    visit: Window, finished: tuple[Guest, dict[str, Any]]
+) -> None:
+    guest, job = finished
+    tab = visit(**PHONE)
+    page = tab.sign_in(guest.key, f"jobs/{job['job_id']}")
+    strip = page.get_by_role("region", name="Look at these edges")
+    strip.get_by_role("button", name="Fine parts").first.wait_for()
+    crops = strip.get_by_role("button", name="pixel by pixel")
+    assert crops.count() == 3
+    wide = strip.locator("img").first.evaluate("(one) => one.getBoundingClientRect().width * devicePixelRatio")
+    assert round(wide) == job["render"]["width"]
+    middle, bottom = (job["render"]["report"]["cutout"]["placed_box"][at] for at in (1, 3))
+    seen = strip.get_by_role("button", name="Foot").evaluate(
+        """(crop) => {
+            const [box, image] = [crop, crop.firstElementChild].map((one) => one.getBoundingClientRect());
+            return [box.top - image.top, box.bottom - image.top].map((edge) => edge / image.height);
+        }"""
+    )
+    assert middle < seen[0] < bottom <= seen[1]
+    assert_accessible(page)
+    assert_fits(page)
+
+    strip.get_by_role("button", name="Foot").click()
+    assert page.locator(".zoom-level").inner_text() == "100 %"
+    assert page.get_by_label("Before and after").input_value() == "0"
+    foot = page.locator(".zoomed").evaluate("(one) => one.style.transform")
+    strip.get_by_role("button", name="Fine parts").first.click()
+    assert page.locator(".zoomed").evaluate("(one) => one.style.transform") != foot, "it moves to the other place"
+
+    right = strip.get_by_role("button", name="Looks right")
+    for said in (True, None):
+        right.click()
+        page.locator(f"#looks-right[aria-pressed={str(bool(said)).lower()}]").wait_for()
+        assert guest.api.get(f"/v1/jobs/{job['job_id']}").json()["render"]["looks_right"] is said
+        page.get_by_role("link", name="Gallery").click()
+        page.get_by_label("What is shown").select_option("Looks right")
+        if said:
+            page.locator(".gallery li:only-child a").click()
+        else:
+            page.get_by_text("No pictures match.").wait_for()
+            tab.open(f"jobs/{job['job_id']}")
+        right.wait_for()
+
+
 def test_a_job_without_a_place_for_its_product_leads_back_to_a_suitable_scene(tab: Visit, guest: Guest) -> None:
     key = upload(guest.api, BOTTLE)
     body = {"source_image_s3_key": key, "scene_type": "neon", "mood": "calm", "output_preset": PLACE}
@@ -242,6 +289,50 @@ def test_make_it_without_limits_makes_that_picture_and_leaves_the_limits_of_othe
     page.locator("#price").get_by_text("left").wait_for()
     planned = next(url for url in reversed(tab.asked) if "dry_run" in url)
     assert "accept=standard" in planned, "the next picture keeps its limits"
+
+
+def test_a_refusal_for_how_the_product_stands_asks_for_that_first(tab: Visit, guest: Guest) -> None:
+    photo = upload(guest.api, small_bottle())
+    body = {"source_image_s3_key": photo, "scene_type": "podium", "mood": "natural", "output_preset": PLACE}
+    limits = {"accept": '{"attempts": 1, "enlargement": 0.01}', "shift_x": "0.1"}
+    accepted = guest.api.post("/v1/background-swap-with-spec", json=body, params=limits).json()
+    refused = ended(guest.api, accepted["job_id"])
+
+    def doubt(route: Any) -> None:
+        answer = route.fetch()
+        job = answer.json()
+        missed = {"limit": "warnings.placement_unsure", "measured": True, "bound": False}
+        job["render"]["report"]["acceptance"]["missed"] = [missed]
+        route.fulfill(response=answer, json=job)
+
+    tab.page.route(f"**/v1/jobs/{refused['job_id']}", doubt)
+    page = tab.sign_in(guest.key, f"jobs/{refused['job_id']}")
+    first = page.locator(".panel .row .button").first
+    assert first.inner_text() == "Say how it stands"
+    first.click()
+    page.get_by_role("button", name="Standing").click()
+    page.locator("#make[aria-disabled=false]").wait_for()
+    kept = page.evaluate("JSON.parse(sessionStorage.getItem('backdrop-draft')).placement")
+    assert (kept["stance"], kept["shift_x"]) == ("standing", 0.1)
+
+
+def test_the_next_photo_begins_with_the_same_choices_on_an_empty_stage(tab: Visit, guest: Guest) -> None:
+    photo = upload(guest.api, small_bottle())
+    body = {"source_image_s3_key": photo, "scene_type": "arch_niche", "mood": "calm", "output_preset": PLACE}
+    plain = {"background": "color", "background_color": "#e8c7b8", "shift_x": "0.1", "accept": '{"attempts": 1}'}
+    accepted = guest.api.post("/v1/background-swap-with-spec", json=body, params=plain).json()
+    made = ended(guest.api, accepted["job_id"])
+    page = tab.sign_in(guest.key, "gallery")
+    page.locator(".tile-name").get_by_text("Plain colour").wait_for()
+    tab.open(f"jobs/{made['job_id']}")
+    page.get_by_role("heading", name="Plain colour").wait_for()
+
+    page.get_by_role("button", name="Next photo").click()
+    page.get_by_text("Drop product photos").wait_for()
+    kept = page.evaluate("JSON.parse(sessionStorage.getItem('backdrop-draft'))")
+    assert (kept["source"], kept["seed"], kept["placement"]["shift_x"]) == (None, None, 0)
+    assert kept["acceptance"] == {"accept": "standard"}
+    assert (kept["mood"], kept["output_preset"], kept["ground"]["background_color"]) == ("calm", PLACE, "#e8c7b8")
 
 
 def test_a_failed_job_shows_its_reason_and_the_refund(tab: Visit, guest: Guest) -> None:
