@@ -8,7 +8,7 @@ from service.database.engine import create_engine
 from service.settings import Settings
 from testkit.browser import Visit
 from testkit.polling import until
-from testkit.up import Up
+from testkit.up import Up, ended, grey, job_id
 from tests.system.studio.conftest import Guest, assert_accessible, on_stage, small_bottle
 
 
@@ -191,3 +191,17 @@ def test_the_months_usage_is_shown_by_day_and_by_sales_channel(
     page.get_by_role("heading", name="Check a picture's origin").wait_for()
     page.get_by_role("link", name="Backdrop, to the studio").click()
     page.get_by_text("Drop product photos").wait_for()
+
+
+def test_the_credit_history_shows_each_picture_and_what_a_refund_is_for(tab: Visit, guest: Guest) -> None:
+    paid, refunded = (job_id(guest.api, photo) for photo in (small_bottle(), grey()))
+    made, failed = (ended(guest.api, job) for job in (paid, refunded))
+    page = tab.sign_in(guest.key, "credits")
+
+    page.locator(f"tr:has([href='#/jobs/{made['job_id']}']) img[src]").wait_for()
+    refund = page.locator("[data-kind=refund]")
+    refund.get_by_text("Refund for Podium, calm").wait_for()
+    refund.get_by_text("No product stands out").wait_for()
+    assert refund.get_by_role("link").get_attribute("href") == f"#/jobs/{failed['job_id']}"
+    assert len([url for url in tab.asked if "/v1/jobs?operation=swap&limit=100" in url]) == 1
+    assert_accessible(page)
