@@ -22,11 +22,12 @@ export async function accountView({ catalogue }, _, signal) {
 const part = (id, title, ...children) => html`
   <section class="account-part" aria-labelledby=${id}><h2 id=${id}>${title}</h2>${children}</section>`;
 
-/** Return a field whose refusals are shown below it: {input, error, element}. */
-function field(id, label, button, attributes) {
+/** Return a field whose refusals are shown below it: {input, error, rows}. */
+function field(id, label, button, placeholder = null) {
   const error = html`<p class="error" id="${id}-error" role="alert"></p>`;
-  const input = html`<input id=${id} class="text" autocomplete="off" spellcheck="false" aria-describedby="${id}-error" />`;
-  for (const [name, value] of Object.entries(attributes)) input.setAttribute(name, value);
+  const input = html`
+    <input id=${id} class="text" placeholder=${placeholder} autocomplete="off" spellcheck="false"
+      aria-describedby="${id}-error" />`;
   const row = html`<div class="row">${input}<button class="button" type="submit">${button}</button></div>`;
   return { input, error, rows: [html`<label class="label" for=${id}>${label}</label>`, row, error] };
 }
@@ -41,14 +42,15 @@ function reveal(place, words, secret) {
     say("Copied.");
   };
   const button = html`<button class="button" type="button" onclick=${copy}>Copy</button>`;
-  fill(place, html`<div class="notice"><p>${words} Copy it now: it is shown only this once.</p><div class="row">${text}${button}</div></div>`);
+  const once = html`<p>${words} Copy it now: it is shown only this once.</p>`;
+  fill(place, html`<div class="notice">${once}<div class="row">${text}${button}</div></div>`);
   button.focus();
 }
 
 async function keys(signal) {
   const list = html`<ul class="rows"></ul>`;
   const once = html`<div></div>`;
-  const { input, error, rows } = field("key-name", "Name of a new key", "Create a key", { maxlength: 120 });
+  const { input, error, rows } = field("key-name", "Name of a new key", "Create a key");
   await load();
   return part("keys", "Keys", list, html`<form novalidate onsubmit=${create}>${rows}</form>`, once);
 
@@ -58,10 +60,12 @@ async function keys(signal) {
 
   function row(key) {
     const called = key.name ?? "Key without a name";
-    const facts = [`created ${when(key.created_at)}`, key.expires_at && `works until ${when(key.expires_at)}`];
+    const until = key.expires_at && `works until ${when(key.expires_at)}`;
+    const facts = [`created ${when(key.created_at)}`, until, key.current && "you are signed in with it"];
     const own = key.current ? "You are signed in with it, so you then need another one. " : "";
     const remove = async () => {
-      if (!(await confirmed(`Delete “${called}”? ${own}Programs that use it stop working.`, "Delete the key"))) return;
+      const words = `Delete “${called}”? ${own}Programs that use it stop working.`;
+      if (!(await confirmed(words, "Delete the key"))) return;
       await attempt(error, "The key is deleted.", async () => {
         await ask(`/v1/keys/${key.id}`, { method: "DELETE" });
         input.focus();
@@ -70,10 +74,7 @@ async function keys(signal) {
     };
     return html`
       <li>
-        <div>
-          <strong>${called}</strong>
-          <p class="hint">${[...facts, key.current && "you are signed in with it"].filter(Boolean).join("  ·  ")}</p>
-        </div>
+        <div><strong>${called}</strong><p class="hint">${facts.filter(Boolean).join("  ·  ")}</p></div>
         <button class="button small" aria-label="Delete ${called}" onclick=${remove}>Delete</button>
       </li>`;
   }
@@ -92,7 +93,7 @@ async function keys(signal) {
 async function webhook(signal) {
   const once = html`<div></div>`;
   const list = html`<ul class="rows"></ul>`;
-  const { input, error, rows } = field("webhook-url", "URL", "Save", { type: "url", placeholder: "https://shop.example/hooks" });
+  const { input, error, rows } = field("webhook-url", "URL", "Save", "https://shop.example/hooks");
   const act = (words, work) => () => attempt(error, words, async () => (await work(), await load()));
   const post = (path) => ask(path, { method: "POST" });
   const test = act("The test is on its way.", () => post("/v1/webhook/test"));
@@ -105,25 +106,21 @@ async function webhook(signal) {
     input.focus();
     fill(once);
   });
-  const asked = async () => (await confirmed("Remove the webhook? Messages that wait for it are dropped.", "Remove it")) && remove();
+  const question = "Remove the webhook? Messages that wait for it are dropped.";
+  const asked = async () => (await confirmed(question, "Remove it")) && remove();
   const acts = html`
     <div class="row">
       <button class="button small" type="button" onclick=${test}>Send a test</button>
       <button class="button small" type="button" onclick=${renew}>New secret</button>
       <button class="button small" type="button" onclick=${asked}>Remove …</button>
     </div>`;
-  const gone = html`<p class="notice">It answered 410 Gone, so Backdrop sends nothing to it. Save it to start again.</p>`;
+  const gone = html`<p class="notice">It answered 410 Gone, so Backdrop stopped. Save it to start again.</p>`;
   let looking = new AbortController();
   signal.addEventListener("abort", () => looking.abort());
   await load();
-  return part(
-    "webhook",
-    "Webhook",
-    html`<p class="hint">Backdrop reports the end of each job and order to this URL.</p>`,
-    html`<form novalidate onsubmit=${save}>${rows}${gone}${acts}</form>`,
-    once,
-    list,
-  );
+  const about = html`<p class="hint">Backdrop reports the end of each job and order to this URL.</p>`;
+  const form = html`<form novalidate onsubmit=${save}>${rows}${gone}${acts}</form>`;
+  return part("webhook", "Webhook", about, form, once, list);
 
   async function load() {
     const missing = (refused) => (refused.status === 404 ? null : Promise.reject(refused));
@@ -143,7 +140,8 @@ async function webhook(signal) {
     const at = [...list.children].findIndex((one) => one.contains(document.activeElement));
     fill(list, items.map(row));
     list.children[at]?.querySelector("button").focus();
-    if (items.some(({ state }) => state === "waiting")) wait(ASK_EVERY, mine).then(() => mine.aborted || look().catch(console.info));
+    if (!items.some(({ state }) => state === "waiting")) return;
+    wait(ASK_EVERY, mine).then(() => mine.aborted || look().catch(console.info));
   }
 
   function row({ id, type, job_id: job, state, last_status: status, last_error: why, created_at: at }) {
@@ -151,7 +149,7 @@ async function webhook(signal) {
     const facts = [when(at), state, status ? `answered ${status}` : why].filter(Boolean).join("  ·  ");
     return html`
       <li data-state=${state}>
-        <div><strong>${job ? html`<a href="#/jobs/${job}">${type}</a>` : type}</strong><p class="hint">${facts}</p></div>
+        <div>${job ? html`<a href="#/jobs/${job}">${type}</a>` : type}<p class="hint">${facts}</p></div>
         <button class="button small" aria-label="Send again: ${type}, ${when(at)}" onclick=${again}>Send again</button>
       </li>`;
   }
@@ -184,7 +182,9 @@ async function usage({ output_presets }, signal) {
     const { rows, totals } = await ask(`/v1/usage?from=${first}&by=${by.value}`, { signal });
     const paid = rows.filter((row) => row.ordered || row.credits_net);
     const most = Math.max(1, ...paid.map((row) => row.credits_net));
-    const called = (key) => (by.value === "day" ? when(`${key}T12:00`).replace(/,.*/, "") : titled(output_presets, key ?? "Other"));
+    const called = (key) =>
+      by.value === "day" ? when(`${key}T12:00`).replace(/,.*/, "") : titled(output_presets, key ?? "Other");
+    const bar = (row) => styled(html`<span class="line"></span>`, { "--share": Math.max(0, row.credits_net) / most });
     const free = `${counted(totals.previews, "free preview")}, ${counted(totals.cutouts, "cut-out")}`;
     words.textContent = `${counted(totals.succeeded, "picture")} for ${credits(totals.credits_net)}. ${free}.`;
     table.hidden = !paid.length;
@@ -192,8 +192,8 @@ async function usage({ output_presets }, signal) {
       body,
       paid.map((row) => html`
         <tr>
-          <th scope="row">${called(row.key)}${styled(html`<span class="line"></span>`, { "--share": Math.max(0, row.credits_net) / most })}</th>
-          <td>${row.succeeded}</td><td class="amount">${row.credits_net}</td>
+          <th scope="row">${called(row.key)}${bar(row)}</th><td>${row.succeeded}</td>
+          <td class="amount">${row.credits_net}</td>
         </tr>`),
     );
   }

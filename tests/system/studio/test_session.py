@@ -205,3 +205,5 @@ def test_the_credit_history_shows_each_picture_and_what_a_refund_is_for(tab: Vis
     assert refund.get_by_role("link").get_attribute("href") == f"#/jobs/{failed['job_id']}"
     assert len([url for url in tab.asked if "/v1/jobs?operation=swap&limit=100" in url]) == 1
     assert_accessible(page)
+    refund.get_by_role("link").click()
+    until(lambda: page.title() == "Podium, calm – Backdrop")  # noqa: RUF001  # the page's dash
