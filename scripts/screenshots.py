@@ -193,6 +193,9 @@ def _walk(visit: Visit, keys: dict[str, str], photo: bytes, output: Path, look: 
     visit.open("credits")
     page.locator(".ledger").wait_for()
     keep("credits")
+    visit.open("account")
+    page.get_by_role("heading", name="Account").wait_for()
+    keep("account")
     visit.close()
 
 

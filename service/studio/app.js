@@ -1,5 +1,6 @@
 /** The page: it shows one view and keeps the state that all views share. */
 
+import { accountView } from "./account/account.js";
 import { ask } from "./calls/api.js";
 import { html, say } from "./page/dom.js";
 import { Draft } from "./order/draft.js";
@@ -17,9 +18,12 @@ import { onReturn, persisted } from "./calls/waiting.js";
 import { lostWords } from "./page/words.js";
 import { workView } from "./result/work.js";
 
-const PAGES = { "": "Studio", gallery: "Gallery", brands: "Brands", credits: "Credits" };
+const PAGES = { "": "Studio", gallery: "Gallery", brands: "Brands", credits: "Credits", account: "Account" };
 const TITLES = { ...PAGES, jobs: "Picture", sign: "Sign in" };
-const VIEWS = { "": composeView, gallery: galleryView, brands: brandsView, credits: ledgerView, jobs: workView };
+const VIEWS = {
+  ...{ "": composeView, gallery: galleryView, jobs: workView },
+  ...{ brands: brandsView, credits: ledgerView, account: accountView },
+};
 
 /** Passed to each view. */
 const studio = {

@@ -2,7 +2,8 @@
 
 import { ask } from "../calls/api.js";
 import { toHex } from "../order/colours.js";
-import { fill, html, icon, say, styled } from "../page/dom.js";
+import { attempt } from "../page/confirm.js";
+import { fill, html, icon, styled } from "../page/dom.js";
 import { MOST_COLOURS } from "../order/draft.js";
 import { titled } from "../page/words.js";
 
@@ -137,16 +138,12 @@ export async function brandsView(studio, _, signal) {
       }, `${brand.name} is deleted. Its pictures stay.`);
     }
 
-    async function changed(change, words) {
-      try {
+    const changed = (change, words) =>
+      attempt(error, words, async () => {
         await change();
         await load();
-        say(words);
         close();
-      } catch (refused) {
-        wrong(refused.message);
-      }
-    }
+      });
 
     function wrong(words) {
       error.textContent = words;

@@ -30,7 +30,7 @@ export class Header {
     const link = ([name, words]) => html`<li><a href="#/${name}" aria-current=${current(name)}>${words}</a></li>`;
     const signedIn = place !== null;
     const bar = html`
-      <a class="wordmark" href="#/" aria-label="Backdrop, to the studio">${mark()}Backdrop</a>
+      <a class="wordmark" href="/#/" aria-label="Backdrop, to the studio">${mark()}Backdrop</a>
       ${signedIn && html`<nav aria-label="Pages"><ul>${Object.entries(this.#pages).map(link)}</ul></nav>`}
       <div class="header-end">
         ${signedIn && this.#balance} ${themeButton()}

@@ -16,9 +16,9 @@ const FONTS = {
 const OWN = "own";
 const BOLD = 700;
 /** The API's defaults, which a layer leaves out. */
-const USUAL = {
+export const USUAL = {
   ...{ font: "source_sans_pro", weight: 400, size: 5, color: "auto", to: "canvas", anchor: "top_left", x: 0, y: 0 },
-  ...{ over_product: false, alt: "" },
+  ...{ margin: 5, over_product: false, alt: "" },
 };
 const TO = [
   ["canvas", "The picture"],
@@ -35,6 +35,10 @@ const MOST_SIZE = { text: 40, logo: 100 };
 
 export const isLogo = (layer) => "logo" in layer;
 
+/** Return a layer without the keys that have the API's default. */
+export const given = (layer) =>
+  Object.fromEntries(Object.entries(layer).filter(([name, value]) => value !== USUAL[name]));
+
 /** Return a layer in words: "New, top left". */
 export function layerWords(layer) {
   const what = isLogo(layer) ? (layer.alt ?? pictureOf(layer.logo)?.name ?? "Logo") : layer.text.replace(/\s+/g, " ");
@@ -50,7 +54,7 @@ export function layerFields(id, logo, put) {
   let layer = {};
   const change = (changes) => {
     const whole = { ...layer, ...changes };
-    put(Object.fromEntries(Object.entries(whole).filter(([name, value]) => value !== USUAL[name])));
+    put(given(whole));
   };
   const field = (name, words, control) => html`<div class="field"><label for="${id}-${name}">${words}</label>${control}</div>`;
   const text = html`
@@ -67,16 +71,10 @@ export function layerFields(id, logo, put) {
   const own = html`
     <input type="color" aria-label="Own colour of the text" onchange=${() => change({ color: own.value })} />`;
   const refers = radios(`${id}-to`, "Place it on", TO, (to) =>
-    change({ to, anchor: to === "product" ? "above" : USUAL.anchor }),
+    change({ to, anchor: to === "product" ? "above" : USUAL.anchor, x: 0, y: 0 }),
   );
-  const grid = placeGrid(`${id}-anchor`, "Where", (anchor) => change({ anchor }));
-  const beside = radios(`${id}-beside`, "Beside it", BESIDE, (anchor) => change({ anchor }));
-  const moves = [["x", "To the right, %"], ["y", "Down, %"]].map(([name, words]) => {
-    const input = html`
-      <input id="${id}-${name}" class="text" type="number" min="-100" max="100" step="0.5"
-        onchange=${() => change({ [name]: Number(input.value) || 0 })} />`;
-    return [name, input, field(name, words, input)];
-  });
+  const grid = placeGrid(`${id}-anchor`, "Where", (anchor) => change({ anchor, x: 0, y: 0 }));
+  const beside = radios(`${id}-beside`, "Beside it", BESIDE, (anchor) => change({ anchor, x: 0, y: 0 }));
   const over = html`
     <input type="checkbox" id="${id}-over" onchange=${() => change({ over_product: over.checked })} />`;
   const element = html`
@@ -89,8 +87,7 @@ export function layerFields(id, logo, put) {
       ${size.element}
       ${!logo && html`<div class="field-row">${field("colour", "Colour", colour)}${own}</div>`}
       ${refers.element}
-      <div class="field-row top">${grid.element}<div class="moves">${moves.map(([, , one]) => one)}</div></div>
-      ${beside.element}
+      ${grid.element}${beside.element}
       <label class="check" for="${id}-over">${over}<span>It may cover the product</span></label>
     </div>`;
   let listed = "";
@@ -110,7 +107,6 @@ export function layerFields(id, logo, put) {
     grid.show(get("anchor"));
     beside.show(get("anchor"));
     beside.element.hidden = get("to") !== "product";
-    for (const [name, input] of moves) put(input, get(name));
     over.checked = get("over_product");
     if (logo) return put(alt, get("alt"));
     put(text, layer.text);
@@ -135,7 +131,8 @@ export function layerFields(id, logo, put) {
 }
 
 /** Return what the last preview says about a layer: {status, words}; null: nothing. */
-export function layerVerdict(report) {
+export function layerVerdict(report, covered) {
+  if (covered) return { status: "warn", words: "The app's controls cover this part. Move it out of the hatched area." };
   if (!report) return null;
   const { drawn, contrast, passes, moved, scale } = report;
   if (!drawn) return { status: "fail", words: "There was no room for it beside the product. Make it smaller, or move it." };

@@ -66,7 +66,11 @@ export function layFrame(margin, copy, draft) {
 /** Shares of the picture that are kept free for copy, as in `pipeline.placement.frame`. */
 const COPY = { left: 0.4, right: 0.4, top: 0.35 };
 
-/** Return a sketch of the picture, which updates itself: {element, size()}. */
+/**
+ * Return a sketch of the picture, which updates itself: {element, size(), product()}.
+ *
+ * `product()`: its box in shares of the picture, null: not known yet.
+ */
 export function sketch({ studio: { draft }, order, signal }) {
   const behind = html`<span class="sketch-ground" hidden></span>`;
   const margin = html`<span class="place-margin"></span>`;
@@ -75,10 +79,11 @@ export function sketch({ studio: { draft }, order, signal }) {
   const sheet = html`<div class="sketch">${behind}${margin}${copy}${product}</div>`;
   let outline = null;
   let cut = null;
+  let box = null;
   draft.addEventListener("change", show, { signal });
   order.addEventListener("answered", seen, { signal });
   seen();
-  return { element: sheet, size };
+  return { element: sheet, size, product: () => box };
 
   /** Return the size of the ground's picture in sizes of the sheet: [wide, tall]. */
   function size() {
@@ -112,10 +117,11 @@ export function sketch({ studio: { draft }, order, signal }) {
     if (!outline || !place) return; // until the next plan, the product stays where it was
     const { base, seen: from } = planned(place, outline.aspect, ratio());
     const { box: [left, top, right, bottom] } = placed(base, draft.placement, outline, ratio(), from);
+    box = [left / ratio(), top, right / ratio(), bottom];
     styled(product, {
-      left: share(left / ratio()),
+      left: share(box[0]),
       top: share(top),
-      width: share((right - left) / ratio()),
+      width: share(box[2] - box[0]),
       height: share(bottom - top),
       rotate: `${draft.placement.turn}deg`,
     });

@@ -7,7 +7,8 @@ import { liveFigure } from "../looks/live.js";
 import { fieldsOf } from "../order/options.js";
 import { counted } from "../page/words.js";
 import { choice } from "./controls.js";
-import { isLogo, layerFields, layerMark, layerVerdict, layerWords, whereWords } from "./layer.js";
+import { coveredBy, layersSketch } from "./lay.js";
+import { given, isLogo, layerFields, layerMark, layerVerdict, layerWords, whereWords } from "./layer.js";
 import { pictureField } from "./picture.js";
 
 const MOST = 8;
@@ -29,7 +30,7 @@ export function textChoice(context) {
   const layers = () => draft.lettering.layers;
   const change = (next) => draft.change({ lettering: { layers: next } });
   const list = html`<ol class="layers"></ol>`;
-  const add = html`<button class="button" id="add-text" onclick=${() => push(FIRST)}>Add a text</button>`;
+  const add = html`<button class="button" id="add-text" onclick=${addText}>Add a text</button>`;
   const logo = pictureField({
     id: "layer-logo",
     title: "Add a logo …",
@@ -40,6 +41,10 @@ export function textChoice(context) {
   });
   const full = html`<p class="hint">${MOST} texts and logos are the most.</p>`;
   const brand = html`<div class="part brand-template"></div>`;
+  const moved = (i, place) => change(layers().with(i, given({ ...layers()[i], ...place })));
+  const seen = layersSketch(context, moved, marks);
+  const zone = html`<p class="hint">The app's controls cover the hatched areas.</p>`;
+  const places = html`<div class="part">${seen.element}<p class="hint">Drag a text or logo to move it.</p>${zone}</div>`;
   let rows = [];
   let built = "";
   looks.addEventListener("change", show, { signal });
@@ -50,15 +55,23 @@ export function textChoice(context) {
     fields: ["layers"],
     words: textWords,
     usual: "Remove all",
-    body: [liveFigure({ looks, draft }, live, signal), list, html`<div class="row">${add}</div>`, logo, full, brand],
+    body: [liveFigure({ looks, draft }, live, signal), places, list, html`<div class="row">${add}</div>`, logo, full, brand],
     show,
   });
+
+  /** Below the controls of a story's app. */
+  function addText() {
+    const [covered] = coveredBy(draft.preset);
+    push(covered ? { ...FIRST, y: Math.round(100 * covered) } : FIRST);
+  }
 
   function push(layer) {
     change([...layers(), layer]);
     const last = rows.at(-1);
     last.fold.open = true;
-    last.element.querySelector("textarea, input")?.focus();
+    const words = last.element.querySelector("textarea, input");
+    words.focus();
+    words.select(); // typing replaces it
   }
 
   function show() {
@@ -73,13 +86,21 @@ export function textChoice(context) {
     }
     const scene = catalogue.scene_types.find(({ name }) => name === draft.scene_type)?.palette ?? [];
     const asked = coloursAsked(studio);
-    const reports = looks.chosen?.job.render.layers ?? [];
-    now.forEach((layer, i) => rows[i].show(layer, asked.length ? asked : scene, reports[i], now.length));
-    list.hidden = !now.length;
+    now.forEach((layer, i) => rows[i].show(layer, asked.length ? asked : scene, now.length));
+    marks();
+    list.hidden = places.hidden = !now.length;
+    zone.hidden = !coveredBy(draft.preset)[0];
     add.disabled = now.length >= MOST;
     logo.hidden = now.length >= MOST;
     full.hidden = now.length < MOST;
     brandParts();
+  }
+
+  /** Show what the last preview and the sketch say about each layer. */
+  function marks() {
+    const reports = looks.chosen?.job.render.layers ?? [];
+    const now = layers();
+    rows.forEach(({ mark: marked }, i) => now[i] && marked(now[i], layerVerdict(reports[i], seen.covered(i))));
   }
 
   function row(i, isOne) {
@@ -111,9 +132,9 @@ export function textChoice(context) {
       <button class="quiet round ${kind}" onclick=${press}>${icon(drawn)}</button>`;
     const [up, down, cross] = [button("up", "arrow_up", () => move(-1)), button("down", "arrow_down", () => move(1)), button("", "cross", remove)];
     const element = html`<li>${fold}<div class="layer-acts">${up}${down}${cross}</div></li>`;
-    return { element, fold, show: refresh };
+    return { element, fold, show: refresh, mark: judged };
 
-    function refresh(layer, palette, report, count) {
+    function refresh(layer, palette, count) {
       const called = layerWords(layer);
       showFields(layer, palette);
       fill(picture, layerMark(layer));
@@ -124,7 +145,9 @@ export function textChoice(context) {
         one.title = words;
         one.setAttribute("aria-label", `${words}: ${called}`);
       }
-      const said = layerVerdict(report);
+    }
+
+    function judged(layer, said) {
       where.textContent = [whereWords(layer), said && READS[said.status]].filter(Boolean).join(", ");
       verdict.hidden = !said;
       if (said && verdict.dataset.words !== said.words) {

@@ -1,6 +1,7 @@
 /** The selected pictures of the gallery, to download or delete together. */
 
 import { ask } from "../calls/api.js";
+import { confirmed } from "../page/confirm.js";
 import { html, say } from "../page/dom.js";
 import { saveAll } from "../calls/saving.js";
 import { counted } from "../page/words.js";
@@ -12,29 +13,20 @@ export class Selection {
   #words = html`<strong></strong>`;
   #error = html`<p class="error" role="alert"></p>`;
   #save = html`<button class="button primary" id="save" onclick=${() => this.#download()}></button>`;
-  #ask = html`
-    <dialog class="ask" aria-labelledby="ask-words">
-      <p id="ask-words"></p>
-      <form class="row" method="dialog">
-        <button class="button primary" id="delete-now" value="delete">Delete for good</button>
-        <button class="button" value="">Keep</button>
-      </form>
-    </dialog>`;
 
   /** `list` contains the boxes; `gone` is called after pictures were deleted. */
   constructor(list, gone) {
     this.#list = list;
     this.#gone = gone;
-    this.#ask.addEventListener("close", () => this.#ask.returnValue === "delete" && this.#deleteAll());
     this.element = html`
       <section class="selection" aria-label="Selected pictures" hidden>
         <div class="row">
           ${this.#words} ${this.#save}
-          <button class="button" id="delete" onclick=${() => this.#ask.showModal()}>Delete …</button>
+          <button class="button" id="delete" onclick=${() => this.#deleteAll()}>Delete …</button>
           <button class="button" onclick=${() => this.#all()}>Select all shown</button>
           <button class="button" onclick=${() => this.clear()}>Select none</button>
         </div>
-        ${this.#error} ${this.#ask}
+        ${this.#error}
       </section>`;
     this.#show();
   }
@@ -69,8 +61,6 @@ export class Selection {
     this.#error.textContent = "";
     this.#words.textContent = `${counted(count, "picture")} selected`;
     this.#save.textContent = count === 1 ? "Download" : "Download as zip";
-    const words = `Delete ${counted(count, "picture")}? This can't be undone, and the credits are not refunded.`;
-    this.#ask.querySelector("p").textContent = words;
   }
 
   async #download() {
@@ -91,6 +81,8 @@ export class Selection {
 
   async #deleteAll() {
     const count = this.#picked.size;
+    const words = `Delete ${counted(count, "picture")}? This can't be undone, and the credits are not refunded.`;
+    if (!(await confirmed(words, "Delete for good"))) return;
     try {
       for (const id of [...this.#picked.keys()]) {
         const gone = (error) => error.status === 404 || Promise.reject(error);

@@ -19,6 +19,7 @@ export async function workView(studio, jobId, signal) {
   const stage = html`<section class="stage" aria-label="Picture"></section>`;
   const panel = html`<section class="panel" aria-label="About this picture"></section>`;
   const work = { studio, job, asked, stage, panel, signal };
+  if (!signal.aborted) document.title = `${named(work)} – Backdrop`;
   if (over(job)) finish(work);
   else run(work);
   return html`<div class="studio">${stage}${panel}</div>`;

@@ -8,13 +8,17 @@ import pytest
 from testkit.browser import Visit
 from testkit.polling import until
 from tests.system.studio.conftest import (
+    PHONE,
     SECONDS,
+    Fingers,
     Guest,
     Window,
     assert_accessible,
     assert_fits,
+    choose_place,
     drag,
     make,
+    middle,
     on_stage,
     planned,
     small_bottle,
@@ -233,6 +237,52 @@ def test_a_text_and_a_logo_are_drawn_in_one_preview_at_a_time_and_the_brand_keep
     assert json.loads(planned(tab, layers="[]")["layers"][0]) == [], "the brand's are left out"
     text.get_by_role("button", name="Use those of Dawn").click()
     until(lambda: text.locator(".layer-name").all_inner_texts() == ["logo.svg", "Spring"])
+
+
+def test_a_text_is_typed_over_dragged_and_warned_of_under_the_controls_of_a_storys_app(
+    visit: Window, guest: Guest
+) -> None:
+    tab = visit(**PHONE)
+    page = on_stage(tab, guest, small_bottle())
+    uploaded(page)
+    choose_place(page, "Instagram story")
+    text = open_more(page, "lettering")
+    text.get_by_role("button", name="Add a text").click()
+    page.keyboard.type("Spring")
+    piece = text.get_by_role("application", name="Spring, top left. Arrow keys move it.")
+    text.get_by_text("cover the hatched areas").wait_for()
+    assert text.get_by_text("controls cover this part").count() == 0, "a new text is below them"
+    text.get_by_text("Free preview. It follows each change").wait_for(timeout=60 * SECONDS)
+
+    sheet = text.locator(".sketch.lettered")
+    sheet.evaluate("one => one.scrollIntoView({ block: 'start' })")  # the order covers the lower part of the screen
+    box, finger = sheet.bounding_box(), Fingers(page)
+    start, across = middle(piece), box["x"] + box["width"] / 2 + 3
+    finger("Start", start)
+    finger("Move", (start[0] + 20, start[1] + 20))
+    finger("Move", (across, box["y"] + box["height"] / 3 - 4))
+    sheet.locator(".sketch-guide:visible").nth(1).wait_for()
+    finger("End")
+    piece = text.get_by_role("application", name="Spring, top. Arrow keys move it.")
+    piece.wait_for()
+    assert "x" not in kept_layer(page), "it snaps to the centre"
+    third = piece.evaluate("one => (one.offsetTop + one.offsetHeight / 2) / one.parentElement.clientHeight")
+    assert third == pytest.approx(1 / 3, abs=0.01)
+    for _ in range(12):
+        piece.press("ArrowUp")
+    text.get_by_text("controls cover this part").wait_for()
+    page.get_by_role("status").get_by_text("under the app's controls").wait_for()
+    assert_accessible(page)
+    assert_fits(page)
+    piece.press("ArrowLeft")
+    assert kept_layer(page)["x"] == -2
+
+
+def kept_layer(page: Any) -> dict[str, Any]:
+    """Return the first layer of the draft."""
+    draft = json.loads(page.evaluate("sessionStorage.getItem('backdrop-draft')"))
+    layer: dict[str, Any] = draft["lettering"]["layers"][0]
+    return layer
 
 
 def _layers(brand: dict[str, Any]) -> list[dict[str, Any]]:

@@ -8,7 +8,7 @@ from service.database.engine import create_engine
 from service.settings import Settings
 from testkit.browser import Visit
 from testkit.polling import until
-from testkit.up import Up
+from testkit.up import Up, ended, grey, job_id
 from tests.system.studio.conftest import Guest, assert_accessible, on_stage, small_bottle
 
 
@@ -117,3 +117,93 @@ def test_a_client_that_must_sign_gets_an_explanation_and_stays_signed_in(tab: Vi
     tab.page.get_by_role("alert").get_by_text("The studio page can't sign").wait_for()
     tab.page.get_by_role("button", name="Sign out").wait_for()
     guest.api.close()
+
+
+def test_a_key_is_created_shown_once_and_deleted(tab: Visit, guest: Guest) -> None:
+    tab.mean("status of 404")  # there is no webhook
+    tab.mean("status of 409")
+    page = tab.sign_in(guest.key, "account")
+    page.get_by_label("Name of a new key").fill("warehouse")
+    page.keyboard.press("Enter")
+    key = page.get_by_label("Your new key.")
+    text = key.input_value()
+    assert page.evaluate("document.activeElement.textContent") == "Copy"
+    page.keyboard.press("Enter")
+    page.get_by_role("status").get_by_text("Copied.").wait_for()
+    assert_accessible(page)
+    answer = guest.api.get("/v1/credits", headers={"Authorization": f"Bearer {text}"})
+    assert answer.status_code == 200
+    page.reload()
+    row = page.locator(".rows > li", has_text="warehouse")
+    row.wait_for()
+    assert text not in page.content()
+
+    row.get_by_role("button", name="Delete warehouse").click()
+    page.get_by_role("button", name="Keep").click()
+    row.get_by_role("button", name="Delete warehouse").click()
+    page.get_by_role("button", name="Delete the key").click()
+
+    row.wait_for(state="detached")
+    page.get_by_role("button", name="Delete Key without a name").click()
+    page.get_by_text("You are signed in with it, so").wait_for()
+    page.get_by_role("button", name="Delete the key").click()
+    page.get_by_role("alert").get_by_text("last").wait_for()
+
+
+def test_a_webhook_is_set_tested_and_removed(tab: Visit, guest: Guest) -> None:
+    for status in ("404", "422"):
+        tab.mean(f"status of {status}")
+    page = tab.sign_in(guest.key, "account")
+    url = page.get_by_label("URL")
+    url.fill("ftp://hooks.invalid")
+    page.get_by_role("button", name="Save").click()
+    page.get_by_role("alert").get_by_text("must start with https").wait_for()
+    url.fill("https://hooks.invalid/backdrop")
+    page.keyboard.press("Enter")
+    secret = page.get_by_label("The secret that signs the messages.")
+    assert secret.input_value().startswith("whsec_")
+    page.get_by_role("button", name="Send a test").click()
+    failed = page.locator(".rows > li[data-state=failed]", has_text="webhook.test")
+    failed.get_by_text("hooks.invalid").wait_for()  # by itself
+    assert_accessible(page)
+
+    failed.get_by_role("button", name="Send again").click()
+    page.get_by_role("status").get_by_text("on its way again").wait_for()
+    page.get_by_role("button", name="New secret").click()
+    page.get_by_label("The new secret.").wait_for()
+    page.get_by_role("button", name="Remove …").click()
+    page.get_by_role("button", name="Remove it").click()
+
+    page.get_by_role("button", name="Send a test").wait_for(state="hidden")
+    assert url.input_value() == ""
+    assert guest.api.get("/v1/webhook").status_code == 404
+
+
+def test_the_months_usage_is_shown_by_day_and_by_sales_channel(
+    tab: Visit, finished: tuple[Guest, dict[str, Any]]
+) -> None:
+    tab.mean("status of 404")  # there is no webhook
+    page = tab.sign_in(finished[0].key, "account")
+    page.get_by_text("1 picture for 2 credits").wait_for()
+    page.get_by_label("Usage", exact=True).select_option("preset")
+    page.get_by_role("row", name="Link preview").wait_for()
+    page.get_by_role("link", name="Check a picture's origin").click()
+    page.get_by_role("heading", name="Check a picture's origin").wait_for()
+    page.get_by_role("link", name="Backdrop, to the studio").click()
+    page.get_by_text("Drop product photos").wait_for()
+
+
+def test_the_credit_history_shows_each_picture_and_what_a_refund_is_for(tab: Visit, guest: Guest) -> None:
+    paid, refunded = (job_id(guest.api, photo) for photo in (small_bottle(), grey()))
+    made, failed = (ended(guest.api, job) for job in (paid, refunded))
+    page = tab.sign_in(guest.key, "credits")
+
+    page.locator(f"tr:has([href='#/jobs/{made['job_id']}']) img[src]").wait_for()
+    refund = page.locator("[data-kind=refund]")
+    refund.get_by_text("Refund for Podium, calm").wait_for()
+    refund.get_by_text("No product stands out").wait_for()
+    assert refund.get_by_role("link").get_attribute("href") == f"#/jobs/{failed['job_id']}"
+    assert len([url for url in tab.asked if "/v1/jobs?operation=swap&limit=100" in url]) == 1
+    assert_accessible(page)
+    refund.get_by_role("link").click()
+    until(lambda: page.title() == "Podium, calm – Backdrop")  # noqa: RUF001  # the page's dash
