@@ -117,11 +117,12 @@ function furtherPictures({ studio, job: { render }, asked }, failed) {
     return like(seed, { output_preset: place.name }, dressedLike(render));
   }
 
-  /** Start the next photo with the same choices. Exceptions were for this one. */
+  /** Start the next photo with the same choices. An earlier picture's background was for this one. */
   function next() {
-    studio.several.clear();
-    studio.draft.from(asked);
-    studio.draft.change({ source: null, acceptance: USUAL.acceptance });
+    const { several, draft } = studio;
+    several.clear();
+    draft.from(asked);
+    draft.change({ source: null, ...(draft.ground.background === "render" ? { ground: USUAL.ground } : {}) });
     studio.go("");
   }
 
