@@ -17,6 +17,7 @@ from tests.system.studio.conftest import (
     assert_accessible,
     assert_fits,
     choose_place,
+    choose_scene,
     drag,
     make,
     middle,
@@ -33,13 +34,33 @@ def test_scenes_moods_and_presets_are_chosen_from_pictures_of_the_pipeline(tab: 
     thumbnails = guest.api.get("/studio/thumbnails").json()
     made = {address for name, address in thumbnails.items() if not name.endswith("-slots")}
 
-    tab.page.locator(".card :is(img, image)").first.wait_for()
+    tab.page.locator(".card:visible img").first.wait_for()
     shown = tab.page.locator(".card :is(img, image)").evaluate_all(
         "all => all.map(one => one.getAttribute('src') ?? one.getAttribute('href'))"
     )
 
     assert len(shown) == tab.page.locator(".card").count()
     assert set(shown) == made
+
+
+def test_the_sales_channel_comes_first_and_four_scenes_that_fit_are_shown(visit: Window, guest: Guest) -> None:
+    page = on_stage(visit(**PHONE), guest, small_bottle(), cut=True)
+    choices = page.locator(".choices > [data-choice]").evaluate_all("all => all.map(one => one.dataset.choice)")
+    assert choices == ["output_preset", "scene_type", "colours", "mood"]
+    facts = page.locator("[data-choice=output_preset] .choice-facts")
+    assert facts.inner_text() == "2048 \u00d7 2048 · 2 credits"
+    cards = page.locator("[data-choice=scene_type] .card:visible")
+    (cut,) = guest.api.get("/v1/cutouts").json()["items"]
+    shown = [one.get_attribute("value") for one in cards.locator("input").all()]
+    assert shown == cut["suitable_scene_types"][:4]
+    assert_accessible(page)
+    assert_fits(page)
+
+    choose_scene(page, "Neon")
+    assert cards.count() == len(guest.api.get("/v1/scene-types").json()["items"])
+    page.reload()
+    page.locator("[data-choice=scene_type] .card:visible:has([value=neon])").wait_for()
+    assert cards.count() == 4, "the chosen one is among them"
 
 
 @pytest.mark.parametrize(
@@ -203,6 +224,7 @@ def test_the_scenes_thumbnails_follow_the_chosen_colours_and_revert_without_them
     page.locator("[data-choice=scene_type] .peek canvas").wait_for()
     assert canvases.count() <= 1, "invisible thumbnails are not painted"
     unfold(page, "scene_type")
+    page.get_by_role("button", name="All scenes").click()
     page.wait_for_function("count => document.querySelectorAll('.card canvas').length === count", arg=len(painted))
     wall = page.locator(".card:has([value=studio_sweep]) canvas").evaluate(
         "one => [...one.getContext('2d').getImageData(8, 8, 1, 1).data]"
@@ -226,11 +248,6 @@ def add_colours(page: Any, *colours: str) -> None:
         page.get_by_label(f"Where {colour} goes").locator(
             "option", has_text=re.compile(r"^(?!Nowhere).*chooses")
         ).wait_for(state="attached")
-
-
-def choose_scene(page: Any, title: str) -> None:
-    unfold(page, "scene_type")
-    page.get_by_role("radio", name=title, exact=True).press("Space")
 
 
 def surface(page: Any, name: str) -> Any:
