@@ -69,7 +69,7 @@ export function layerFields(id, logo, put) {
   const refers = radios(`${id}-to`, "Place it on", TO, (to) =>
     change({ to, anchor: to === "product" ? "above" : USUAL.anchor }),
   );
-  const grid = placeGrid(`${id}-anchor`, "Where", (anchor) => change({ anchor }));
+  const grid = placeGrid(`${id}-anchor`, "Place", (anchor) => change({ anchor }));
   const beside = radios(`${id}-beside`, "Beside it", BESIDE, (anchor) => change({ anchor }));
   const moves = [["x", "To the right, %"], ["y", "Down, %"]].map(([name, words]) => {
     const input = html`

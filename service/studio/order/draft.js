@@ -22,7 +22,7 @@ const UNDOABLE = {
   colors_on: "Colours",
   props: "Props",
   output_preset: "Sales channel",
-  also: "Sales channels",
+  also: "Sales channel",
   placement: "Place",
   ground: "Background",
   shadow: "Shadow",

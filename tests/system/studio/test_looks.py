@@ -78,7 +78,7 @@ def test_the_paid_picture_is_the_chosen_preview_and_previews_cost_nothing(tab: V
     page.get_by_role("button", name="Make this picture").wait_for()
     assert_accessible(page)
 
-    page.get_by_role("button", name="Move, scale, turn").click()
+    page.get_by_role("button", name="Place", exact=True).click()
     page.locator(".place-box").focus()
     for key in ("ArrowLeft", "ArrowLeft", "+", "]"):
         page.keyboard.press(key)
