@@ -91,6 +91,12 @@ export class Draft extends EventTarget {
     return !showsScene(this.grounded().background);
   }
 
+  /** Whether the background is white or one plain colour, which is the same for every seed. */
+  get plain() {
+    const { background = "scene" } = this.grounded();
+    return background === "color" || (background === "scene" && this.scene_type === "white");
+  }
+
   /** Whether the placement differs from the default. */
   get moved() {
     return Object.entries(UNMOVED).some(([name, value]) => this.placement[name] !== value);

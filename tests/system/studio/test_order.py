@@ -126,6 +126,18 @@ def test_a_chosen_preview_is_made_once_and_its_background_holds_for_its_photo(ta
     page.get_by_role("button", name="Make the picture").wait_for()
 
 
+def test_a_plain_background_has_one_free_preview_as_another_would_be_the_same(tab: Visit, guest: Guest) -> None:
+    page = on_stage(tab, guest, small_bottle(), cut=True)
+    choose_place(page)
+    choose_scene(page, "Pure white")
+    page.get_by_role("button", name="Free preview", exact=True).click()
+    page.locator(".look-tile[data-state=done]").wait_for(timeout=90 * SECONDS)
+    assert len(guest.jobs("preview=true")) == 1
+    page.locator("#look").wait_for(state="hidden")
+    choose_scene(page, "Podium")
+    page.get_by_role("button", name="Four free previews").wait_for()
+
+
 OTHERS = ("Link preview (Open Graph)", "Amazon main image")
 
 
