@@ -1,7 +1,7 @@
 /** The choice of what is behind the product: a scene, a colour, a picture, or an earlier background. */
 
 import { ask } from "../calls/api.js";
-import { toHex } from "../order/colours.js";
+import { EXAMPLES, toHex, unknownColour } from "../order/colours.js";
 import { fill, html, icon, say, styled } from "../page/dom.js";
 import { liveFigure } from "../looks/live.js";
 import { lacking } from "../order/options.js";
@@ -84,7 +84,7 @@ export function backgroundChoice(context) {
       <input type="color" aria-label="Pick the background's colour" onchange=${() => put(pick.value)} />`;
     const wrong = html`<p class="error" id="ground-colour-error" role="alert"></p>`;
     const text = html`
-      <input id="ground-colour" class="text" autocomplete="off" spellcheck="false" placeholder="#f2f0ec, ivory"
+      <input id="ground-colour" class="text" autocomplete="off" spellcheck="false" placeholder=${EXAMPLES}
         aria-describedby="ground-colour-error" onchange=${write} />`;
     const chips = html`<div class="row"></div>`;
     const drop = "EyeDropper" in window && html`
@@ -98,7 +98,7 @@ export function backgroundChoice(context) {
 
     function write() {
       const hex = text.value.trim() ? toHex(text.value) : "";
-      wrong.textContent = hex === null ? `Unknown colour “${text.value}”. Write #rrggbb, a CSS name, or rgb(r, g, b).` : "";
+      wrong.textContent = hex === null ? unknownColour(text.value) : "";
       text.toggleAttribute("aria-invalid", hex === null);
       if (hex !== null) put(hex);
     }

@@ -1,7 +1,7 @@
 """Single modules of the studio page, in a real browser and without a user.
 
-The mask of the mending window: the brush at the photo's edges, bounded undo, the file. A product's outline is
-straightened.
+The mask of the mending window: the brush at the photo's edges, bounded undo, the file. Colours in words. A product's
+outline is straightened.
 """
 
 import base64
@@ -11,6 +11,9 @@ from typing import Any
 import numpy as np
 import pytest
 from PIL import Image
+
+from pipeline.colour.notation import hex_to_rgb
+from pipeline.colour.spaces import srgb_to_lab
 
 #: Two halves of different colours with a rim between them, as a lens leaves it, and a mask that keeps all.
 HALVES = """
@@ -129,6 +132,28 @@ def test_the_masks_file_is_grey_and_has_every_byte(modules: Any) -> None:
     assert (picture.mode, picture.size) == ("L", (301, 203))
     assert np.asarray(picture).tobytes() == held
     assert len(set(held)) > 2
+
+
+def test_colours_are_read_in_ordinary_words(modules: Any) -> None:
+    script = """async (all) => {
+      const { toHex } = await import("/studio/order/colours.js");
+      return all.map(toHex);
+    }"""
+    known = {"light blue": "#add8e6", "Dark Green": "#006400", "off-white": "#f7f4ec", "navy": "#000080"}
+    known |= {"navy blue": "#000080", "sage green": "#9caf88", "dark grey": "#545454", "darkgray": "#a9a9a9"}
+    known |= {"#ABC": "#aabbcc", "rgb(20, 80, 60)": "#14503c", "ivory ": "#fffff0"}
+    assert modules.evaluate(script, [*known]) == [*known.values()]
+    unknown = ["nearly blue", "light", "blue-ish", "hopeful green", "transparent", "light #aabbcc", ""]
+    assert modules.evaluate(script, unknown) == [None] * len(unknown)
+
+    def lab(colour: str) -> list[float]:
+        return [float(one) for one in srgb_to_lab(hex_to_rgb(colour)[None])[0]]
+
+    names = ["pink", "pale pink", "burgundy", "deep burgundy", "grey", "warm grey", "cool grey"]
+    pink, pale, burgundy, deep, grey, warm, cool = map(lab, modules.evaluate(script, names))
+    assert pink[0] < pale[0] < 98
+    assert 5 < deep[0] < burgundy[0]
+    assert warm[2] > grey[2] + 3 > cool[2] + 6, "yellower, and bluer"
 
 
 def test_a_leaning_product_is_straightened_and_one_without_an_axis_is_left(modules: Any) -> None:
