@@ -6,7 +6,7 @@ import { MOST_COLOURS } from "./draft.js";
 import { coloursOf, hexOf, inOklab } from "./palette.js";
 import { surfacesOf } from "./surfaces.js";
 
-export const EXAMPLES = "light blue, off-white, #e8c7b8";
+export const EXAMPLES = "light blue, #e8c7b8";
 
 export function colourChoice(studio, order, signal) {
   const { draft, catalogue } = studio;

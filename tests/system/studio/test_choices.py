@@ -1,11 +1,14 @@
 """Choices and brands on the studio page, and what the page reports before the user pays."""
 
+import io
 import re
 from typing import Any
 
 import pytest
+from PIL import Image
 
 from testkit.browser import Visit
+from testkit.specimens import saved
 from testkit.up import BOTTLE, Up
 from tests.system.studio.conftest import (
     PHONE,
@@ -81,6 +84,19 @@ def test_a_file_that_is_no_photo_is_refused_before_the_upload(
     tab.page.get_by_role("alert").get_by_text(message).wait_for()
     assert not [url for url in tab.asked if "/v1/uploads" in url]
     assert tab.page.locator("#make").get_attribute("aria-disabled") == "true"
+
+
+def test_a_photo_of_few_pixels_is_taken_with_a_warning(visit: Window, guest: Guest) -> None:
+    small = saved(Image.open(io.BytesIO(BOTTLE)).resize((90, 120)), "JPEG")
+    page = on_stage(visit(**PHONE), guest, small)
+    warned = page.get_by_text("This photo has only 90 \u00d7 120 pixels. The picture will look soft.")
+    warned.last.wait_for()
+    assert_accessible(page)
+    assert_fits(page)
+    page.get_by_role("button", name="Remove").click()
+    put_on_stage(page, BOTTLE)
+    page.get_by_text("bottle.jpg  ·").wait_for()
+    assert warned.count() == 0
 
 
 def test_a_scene_that_the_preset_forbids_is_reported_before_paying_with_two_ways_out(tab: Visit, guest: Guest) -> None:
