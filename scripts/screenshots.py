@@ -100,6 +100,7 @@ def _walk(visit: Visit, keys: dict[str, str], photo: bytes, output: Path, look: 
     page.get_by_role("application").wait_for()
     keep("mend")
     page.get_by_role("button", name="Cancel").click()
+    page.get_by_role("button", name="All scenes").click()
     page.get_by_role("radio", name="Arch niche").check(force=True)
     keep("scene")
     page.locator(".steps").get_by_role("radio", name="Place").check(force=True)

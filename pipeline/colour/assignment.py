@@ -205,7 +205,7 @@ def _own(surface: Surface, bases: Sequence[Colour], lab: Lab, beside: Sequence[L
         # Close in lightness to its neighbours, but distinct from them.
         away = abs(own[0] - light) / 400 + sum(ALIKE * _alike(own, other) for other in beside)
         mustard = MUSTARD if is_gold(own) else 0.0
-        # A grey's tones come in pairs with the same cost. Rounded, the first wins in every process and on the page.
+        # A grey's tones come in pairs with the same cost. Rounded, the first wins in every process.
         return round(float(gamut.cost(own) + found[1] + away + mustard), 4)
 
     return min((*visible, *sample) or tones, key=cost)[0]

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.colour.asked import asked_colours
+from pipeline.colour.asked import AskedColours, asked_colours
 from pipeline.colour.assignment import Assignment, Surface, assign
 from pipeline.colour.gamuts import Lab, Material
 from pipeline.colour.notation import parse_colour, rgb_to_hex, split_colours
@@ -161,13 +161,22 @@ def dressing_faults(scene: Scene, preset: Preset, colours: Sequence[str], dressi
 def assigned_to(spec: Spec, product: Lab | None = None) -> Assignment:
     """Return the assignment of a spec's colours to the surfaces of its scene, by its dressing.
 
-    `product`: (3,) Lab, its mean colour, where it is known. A surface that exists only from another angle counts as its
-    counterpart at this angle.
+    `product`: (3,) Lab, its mean colour, where it is known.
     """
-    asked, places = asked_colours(spec), surfaces(spec.scene)
+    return assigned_in(spec.scene, asked_colours(spec), colors_on(spec.dressing.colors_on), product)
+
+
+def assigned_in(
+    scene: Scene, asked: AskedColours, locks: Sequence[tuple[str, str]], product: Lab | None = None
+) -> Assignment:
+    """Return the assignment of colours to a scene's surfaces; `locks` as of `colors_on`.
+
+    A surface that exists only from another angle counts as its counterpart at this angle.
+    """
+    places = surfaces(scene)
     fixed, accents = dict[str, int](), set[int]()
-    names, free = {one.name for one in places}, list(enumerate(spec.palette))
-    for name, colour in colors_on(spec.dressing.colors_on):
+    names, free = {one.name for one in places}, list(enumerate(asked.hex if asked.by_caller else ()))
+    for name, colour in locks:
         found = next((one for one in free if one[1] == colour), None)
         name = next((one for one in (name, *_TURNED.get(name, ())) if one in names or one == ACCENT), "")
         if found is None or not name or name in fixed:

@@ -4,9 +4,11 @@ import contextlib
 import hashlib
 import json
 import re
-from dataclasses import asdict, dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 from importlib.resources import files
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit
 
 from litestar import MediaType, Response, Router
@@ -15,11 +17,13 @@ from litestar.handlers import HTTPRouteHandler
 from litestar.params import FromPath
 from litestar.types import Guard
 
-from pipeline.colour.gamuts import GAMUTS
-from pipeline.scene.surfaces import ACCENT, surfaces
-from service.api.auth import asked_catalogue, perhaps_known
+from pipeline.colour.asked import AskedColours
+from pipeline.colour.notation import parse_colour, split_colours
+from pipeline.scene.surfaces import ACCENT, assigned_in, colors_on, surfaces
+from service.api.auth import asked_catalogue, authenticated, perhaps_known
+from service.api.pages.recolour import recoloured
 from service.catalogue.catalogue import Catalogue, load_catalogue, own_picture
-from service.schemas.problems import AnyRequest, not_found
+from service.schemas.problems import AnyRequest, not_found, unprocessable
 from service.schemas.serialize import base_url
 from service.settings import SHIPPED_THUMBNAILS
 from service.storage.objects import Bucket, StoreUnavailable
@@ -36,6 +40,8 @@ _NAME = re.compile(r"[a-z0-9_]+(?:-[a-z0-9_]+)*\.([a-z]+)")
 _FOLDER = re.compile(r"[a-z]+")
 #: The name of the sample product here, for people without a photo at hand.
 SAMPLE = "sample.jpg"
+#: Colours of an order: further ones have no effect on a thumbnail.
+MOST_COLOURS = 6
 #: The browser keeps the file but checks it each time, so an update of the service shows at once.
 _ASK = "no-cache"
 #: For addresses that contain a digest of the content.
@@ -99,10 +105,10 @@ class StudioPage:
                     found[name + suffix] = f"/studio/thumbnails/{path.name}?v={digest}"
         return Asset(json.dumps(found).encode(), "application/json")
 
-    def surfaces(self, catalogue: Catalogue) -> Asset:
-        """Return JSON with which the page recolours thumbnails: scenes' surfaces, and the colours of materials.
+    def recoloured(self, catalogue: Catalogue, colours: AskedColours, locks: Sequence[tuple[str, str]]) -> Asset:
+        """Return JSON with which the page recolours thumbnails: {scene: {from, to}}, as `recoloured` returns them.
 
-        `slots` has a surface and its colour for each number in the picture `scene-NAME-slots`.
+        The index in both lists is the number in the picture `scene-NAME-slots`.
         """
         slots: dict[str, list[tuple[str, str]]] = json.loads((SHIPPED_THUMBNAILS / "slots.json").read_bytes())
         with contextlib.suppress(OSError, ValueError):
@@ -110,13 +116,12 @@ class StudioPage:
             ships = load_catalogue().scenes  # an older release may have left these there
             slots |= {name: own[name] for name in own if catalogue.scenes.get(name) != ships.get(name)}
         found = {}
-        for name, rows in slots.items():
-            places = surfaces(catalogue.scenes[name]) if name in catalogue.scenes else ()
-            if {surface for surface, _ in rows} <= {ACCENT, *(one.name for one in places)}:  # else of another catalogue
-                kept = [(one.name, one.material, one.share) for one in places]
-                found[name] = {"slots": rows, "surfaces": kept}
-        gamuts = {material: asdict(gamut) for material, gamut in GAMUTS.items()}
-        return Asset(json.dumps({"scenes": found, "gamuts": gamuts}).encode(), "application/json")
+        for name in slots.keys() & catalogue.scenes.keys():
+            scene, rows = catalogue.scenes[name], slots[name]
+            known = {ACCENT, *(one.name for one in surfaces(scene))}
+            if {surface for surface, _ in rows} <= known:  # else of another catalogue
+                found[name] = recoloured(rows, assigned_in(scene, colours, locks))
+        return Asset(json.dumps(found, sort_keys=True).encode(), "application/json")
 
     def origins(self, base_url: str) -> frozenset[str]:
         """Return the origins that photos are sent to and renders are loaded from, as the browser sees them.
@@ -189,9 +194,14 @@ def studio_thumbnails(request: AnyRequest, state: State) -> Response[bytes]:
     return _sent(request, state, _page(state).thumbnail_index(asked_catalogue(state.catalogue)))
 
 
-def studio_surfaces(request: AnyRequest, state: State) -> Response[bytes]:
-    """Return what the page needs to recolour the thumbnails of scenes."""
-    return _sent(request, state, _page(state).surfaces(state.catalogue))
+def studio_surfaces(request: AnyRequest, state: State) -> Response[Any]:
+    """Return the colours of the scenes' thumbnails in `colors`, with the locks in `colors_on`, as orders have them."""
+    try:
+        colours = tuple(map(parse_colour, split_colours(request.query_params["colors"])[:MOST_COLOURS]))
+        locks = colors_on(request.query_params.get("colors_on", ""))
+    except (KeyError, ValueError) as error:
+        return unprocessable(request, [{"loc": ["query", "colors"], "msg": str(error), "type": "color_invalid"}])
+    return _sent(request, state, _page(state).recoloured(state.catalogue, AskedColours(colours, True), locks))
 
 
 def _page(state: State) -> StudioPage:
@@ -227,7 +237,7 @@ STUDIO = Router(
     "/",
     route_handlers=[
         _read("/")(studio),
-        _read("/studio/surfaces")(studio_surfaces),
+        _read("/studio/surfaces", authenticated)(studio_surfaces),
         _read("/studio/thumbnails", perhaps_known)(studio_thumbnails),
         _read("/studio/thumbnails/{name:str}")(studio_thumbnail),
         _read("/studio/{name:str}")(studio_file),

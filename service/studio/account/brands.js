@@ -1,7 +1,7 @@
 /** The brands page: create, change and delete brands. */
 
 import { ask } from "../calls/api.js";
-import { toHex } from "../order/colours.js";
+import { EXAMPLES, toHex, unknownColour } from "../order/colours.js";
 import { attempt } from "../page/confirm.js";
 import { fill, html, icon, styled } from "../page/dom.js";
 import { MOST_COLOURS } from "../order/draft.js";
@@ -50,7 +50,7 @@ export async function brandsView(studio, _, signal) {
     const swatches = html`<ol class="colours"></ol>`;
     const typed = (event) => event.key === "Enter" && (event.preventDefault(), push(text.value));
     const text = html`
-      <input id="brand-colour" class="text" placeholder="#e8c7b8, ivory, rgb(20, 80, 60)" autocomplete="off"
+      <input id="brand-colour" class="text" placeholder=${EXAMPLES} autocomplete="off"
         spellcheck="false" onkeydown=${typed} />`;
     const pick = html`
       <input type="color" value="#c9a58f" aria-label="Pick a colour to add" title="Pick a colour to add"
@@ -107,7 +107,7 @@ export async function brandsView(studio, _, signal) {
     function push(given) {
       if (!given.trim()) return;
       const read = toHex(given);
-      error.textContent = read ? "" : `Unknown colour “${given}”. Write #rrggbb, a CSS name, or rgb(r, g, b).`;
+      error.textContent = read ? "" : unknownColour(given);
       if (!read) return;
       if (!colours.includes(read)) colours = [...colours, read].slice(0, MOST_COLOURS);
       text.value = "";

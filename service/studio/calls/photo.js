@@ -18,6 +18,8 @@ export const ACCEPTED = Object.entries(TYPES)
 const MOST_BYTES = 40 * 1024 * 1024;
 const MOST_PIXELS = 50_000_000;
 const LEAST_SIDE = 64;
+/** Shorter side in pixels below which a picture looks soft. */
+const SOFT_SIDE = 500;
 /** Longer side of the preview, in pixels. */
 const PREVIEW_SIDE = 1400;
 
@@ -77,6 +79,12 @@ export async function inspected(file, side = PREVIEW_SIDE) {
   bitmap.close();
   return { type, width, height, preview };
 }
+
+/** Return a warning about a photo with few pixels; "": it has enough, or its size is unknown. */
+export const softWords = ({ width, height }) =>
+  width && Math.min(width, height) < SOFT_SIDE
+    ? `This photo has only ${width} × ${height} pixels. The picture will look soft. Use a larger photo.`
+    : "";
 
 /** Return a picture as a data URL whose longer side is at most `side` pixels. */
 export function reduced(bitmap, side, type) {

@@ -25,7 +25,8 @@ export class LookButton {
   show(blocked = this.blocked) {
     this.blocked = blocked;
     const { looks, several, draft } = this.#studio;
-    this.element.hidden = looks.off || several.items.length > 0;
+    const made = draft.plain && looks.fresh.length > 0;
+    this.element.hidden = looks.off || several.items.length > 0 || made;
     this.element.setAttribute("aria-disabled", String(Boolean(blocked || looks.busy || this.#until)));
     this.element.textContent = looks.busy ? "Making previews …" : this.#words();
     if (looks.refusal === this.#refusal && !this.#until) return;
@@ -33,8 +34,8 @@ export class LookButton {
   }
 
   #words() {
-    const { looks } = this.#studio;
-    if (looks.unanswered.length) return "Free preview";
+    const { looks, draft } = this.#studio;
+    if (looks.unanswered.length || draft.plain) return "Free preview";
     if (this.#once) return "One more free preview";
     return looks.fresh.length ? "Four other previews" : "Four free previews";
   }
@@ -58,7 +59,7 @@ export class LookButton {
     }
     const first = looks.fresh.length ? newSeed() : (this.#usual() ?? newSeed());
     if (draft.seed !== null) draft.change({ seed: null });
-    looks.make([first, ...Array.from({ length: COUNT - 1 }, newSeed)]);
+    looks.make([first, ...Array.from({ length: draft.plain ? 0 : COUNT - 1 }, newSeed)]);
   }
 
   #refused(refusal) {

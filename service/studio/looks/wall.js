@@ -18,7 +18,7 @@ export function looksWall(studio, { place, signal }) {
   const words = html`<p class="hint looks-words" role="status" tabindex="-1"></p>`;
   const stop = html`<button class="button small" id="stop-looks" onclick=${() => looks.stop()}>Stop</button>`;
   const apart = html`<button class="button small" onclick=${() => compare()}>Side by side</button>`;
-  const move = html`<button class="button small" onclick=${place}>Move, scale, turn</button>`;
+  const move = html`<button class="button small" onclick=${place}>Place</button>`;
   const notes = html`<ul class="look-notes"></ul>`;
   const element = html`
     <div class="looks-wall">

@@ -1,7 +1,7 @@
 /** The choice of what is behind the product: a scene, a colour, a picture, or an earlier background. */
 
 import { ask } from "../calls/api.js";
-import { toHex } from "../order/colours.js";
+import { EXAMPLES, toHex, unknownColour } from "../order/colours.js";
 import { fill, html, icon, say, styled } from "../page/dom.js";
 import { liveFigure } from "../looks/live.js";
 import { lacking } from "../order/options.js";
@@ -13,7 +13,7 @@ import { sketch } from "./sketch.js";
 
 const KINDS = [
   ["scene", "Scene"],
-  ["color", "Colour"],
+  ["color", "Plain colour"],
   ["image", "My picture"],
   ["reference", "Like a picture"],
   ["render", "Earlier picture"],
@@ -25,7 +25,6 @@ const SAYS = {
   reference: "Backdrop builds a scene with the colours, the light and the view of your picture.",
   render: "The same background as in a picture that you made before.",
 };
-const WORDS = { scene: "Scene", image: "Your picture", reference: "Like a picture", render: "An earlier picture" };
 const FITS = [
   ["cover", "Fill"],
   ["contain", "Show all of it"],
@@ -38,13 +37,14 @@ const OCTAVE = 50;
 const PLAIN = ["#ffffff", "#f2f0ec", "#d9d9d9", "#1b1b1b"];
 
 /** Return the chosen background in words. */
-export const groundWords = ({ background, background_color: colour }) => WORDS[background] ?? (colour || "Colour");
+export const groundWords = ({ background, background_color: colour }) =>
+  `${Object.fromEntries(KINDS)[background]} ${background === "color" ? colour : ""}`.trim();
 
 export function backgroundChoice(context) {
   const { studio, live, signal } = context;
   const { draft, looks, catalogue } = studio;
   const change = (changes) => draft.change({ ground: { ...draft.ground, ...changes } });
-  const kinds = radios("background", "What is behind the product", KINDS, (background) => change({ background }));
+  const kinds = radios("background", "Behind the product", KINDS, (background) => change({ background }));
   const about = html`<p class="hint"></p>`;
   const parts = { color: colourField(), image: pictureParts(), reference: referenceParts(), render: rendersField() };
   const missing = html`<p class="notice" hidden></p>`;
@@ -84,7 +84,7 @@ export function backgroundChoice(context) {
       <input type="color" aria-label="Pick the background's colour" onchange=${() => put(pick.value)} />`;
     const wrong = html`<p class="error" id="ground-colour-error" role="alert"></p>`;
     const text = html`
-      <input id="ground-colour" class="text" autocomplete="off" spellcheck="false" placeholder="#f2f0ec, ivory"
+      <input id="ground-colour" class="text" autocomplete="off" spellcheck="false" placeholder=${EXAMPLES}
         aria-describedby="ground-colour-error" onchange=${write} />`;
     const chips = html`<div class="row"></div>`;
     const drop = "EyeDropper" in window && html`
@@ -98,7 +98,7 @@ export function backgroundChoice(context) {
 
     function write() {
       const hex = text.value.trim() ? toHex(text.value) : "";
-      wrong.textContent = hex === null ? `Unknown colour “${text.value}”. Write #rrggbb, a CSS name, or rgb(r, g, b).` : "";
+      wrong.textContent = hex === null ? unknownColour(text.value) : "";
       text.toggleAttribute("aria-invalid", hex === null);
       if (hex !== null) put(hex);
     }

@@ -19,7 +19,7 @@ const ROOMS = [
 
 /** Return the chosen frame in words. */
 export function frameWords({ margins, align, copy_space: copy }) {
-  const parts = [margins && "own margins", align !== "preset" && placeWords(align), copy !== "none" && `text room ${copy}`];
+  const parts = [margins && "own margins", align !== "preset" && placeWords(align), copy !== "none" && `room for your text ${copy}`];
   return parts.filter(Boolean).join(", ").replace(/^./, (first) => first.toUpperCase()) || "As the channel";
 }
 
@@ -40,13 +40,13 @@ export function frameChoice(context) {
     if (lengths) change({ margins: lengths.map((one, i) => `${inUnit(one, i)}${name}`).join(" ") });
     else show();
   });
-  const grid = placeGrid("align", "Where the product is", (align) => change({ align }));
+  const grid = placeGrid("align", "Place of the product", (align) => change({ align }));
   const put = (copy_space) => {
     const against = draft.frame.align.split("_").includes(copy_space);
     change({ copy_space, ...(against ? { align: "preset" } : {}) });
   };
   const rooms = radios("copy_space", "Room for your text", ROOMS, put);
-  const usual = html`<button class="link" onclick=${() => change({ align: "preset" })}>Where the channel puts it</button>`;
+  const usual = html`<button class="link" onclick=${() => change({ align: "preset" })}>As the channel</button>`;
   const seen = sketch(context);
   return choice(context, {
     field: "frame",

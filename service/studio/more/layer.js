@@ -73,7 +73,7 @@ export function layerFields(id, logo, put) {
   const refers = radios(`${id}-to`, "Place it on", TO, (to) =>
     change({ to, anchor: to === "product" ? "above" : USUAL.anchor, x: 0, y: 0 }),
   );
-  const grid = placeGrid(`${id}-anchor`, "Where", (anchor) => change({ anchor, x: 0, y: 0 }));
+  const grid = placeGrid(`${id}-anchor`, "Place", (anchor) => change({ anchor, x: 0, y: 0 }));
   const beside = radios(`${id}-beside`, "Beside it", BESIDE, (anchor) => change({ anchor, x: 0, y: 0 }));
   const over = html`
     <input type="checkbox" id="${id}-over" onchange=${() => change({ over_product: over.checked })} />`;

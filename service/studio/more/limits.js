@@ -4,7 +4,7 @@ import { html } from "../page/dom.js";
 import { choice, radios } from "./controls.js";
 
 const SETS = [
-  ["none", "As it comes"],
+  ["none", "No limits"],
   ["standard", "Standard"],
   ["strict", "Strict"],
 ];
@@ -18,7 +18,7 @@ const OWN = "The brand's own limits apply. Otherwise your credits come back.";
 
 /** Return the chosen limits in words. */
 export const limitsWords = ({ accept }) =>
-  ({ none: "No limits", strict: "Strict limits", standard: "Standard" })[accept] ?? "The brand's limits";
+  ({ none: "No limits", strict: "Strict limits", standard: "Standard limits" })[accept] ?? "The brand's limits";
 
 export function limitsChoice(context) {
   const { draft } = context.studio;
@@ -29,7 +29,7 @@ export function limitsChoice(context) {
     title: "Limits",
     fields: ["accept"],
     words: limitsWords,
-    usual: "Standard again",
+    usual: "Standard limits again",
     body: [sets.element, about],
     show() {
       const { accept } = draft.acceptance;

@@ -36,7 +36,7 @@ export function moreChoices(studio, order, signal) {
   function show() {
     const words = set().map((field) => WORDS[field](draft[field]));
     const text = words.filter(Boolean).map((one, i) => (i ? one.replace(/^[A-Z]/, (first) => first.toLowerCase()) : one));
-    value.textContent = text.join(", ") || "Background, shadow, frame, text, limits";
+    value.textContent = text.join(", ") || "Background, shadow, frame, text and logos, limits";
   }
 
   /** Unfold the control that the service refuses. */

@@ -3,16 +3,20 @@
 import { fill, html, styled } from "../page/dom.js";
 
 const LONGEST = 120;
+/** Pictures that are shown before a person asks for all. */
+const FEW = 4;
 
 /**
  * Return a `details` element with radio buttons that look like pictures.
  *
  * `picture(item)` returns the URL of an item's picture; if undefined, the item's colours are drawn. `own` is an example
  * of free text, `ownHelp` explains the result. `repainted` supplies recoloured pictures, or null. `more`: a further
- * choice below the pictures.
+ * choice below the pictures. `fitting` returns the names of the items that fit best, shown until a person presses
+ * `all`; null: all are shown.
  */
 export function choicesOf({ draft }, order, signal, { field, title, items, picture, own, ownHelp, ...given }) {
-  const { open = false, more = null, repainted = null } = given;
+  const { open = false, more = null, repainted = null, fitting = null, all = null } = given;
+  let few = fitting !== null;
   const value = html`<span class="choice-value"></span>`;
   const about = html`<p class="hint"></p>`;
   const error = html`<p class="error" id="${field}-error" role="alert"></p>`;
@@ -30,8 +34,11 @@ export function choicesOf({ draft }, order, signal, { field, title, items, pictu
   const frames = plain.map((one) => html`<span class="card-frame">${one}</span>`);
   const card = ({ title: called, description }, i) => html`
     <label class="card" title=${description}>${radios[i]}${frames[i]}<span class="card-title">${called}</span></label>`;
+  const cards = items.map(card);
+  const whole = few && html`<div><button class="button small" onclick=${showAll}>${all}</button></div>`;
   draft.addEventListener("change", ({ detail }) => [field, "ground"].some((one) => one in detail) && (show(), wants()), { signal });
   order.addEventListener("answered", () => {
+    if (few) show();
     error.textContent = order.refusal?.about(field) ?? "";
     words.toggleAttribute("aria-invalid", Boolean(error.textContent));
   });
@@ -43,7 +50,8 @@ export function choicesOf({ draft }, order, signal, { field, title, items, pictu
     <details class="choice" name="choice" data-choice=${field} open=${open} ontoggle=${wants}>
       <summary>${peek}<span class="choice-name">${title}</span>${value}</summary>
       <div class="choice-body">
-        <fieldset class="cards"><legend class="unseen">${title}</legend>${items.map(card)}</fieldset>
+        <fieldset class="cards"><legend class="unseen">${title}</legend>${cards}</fieldset>
+        ${whole}
         ${about}
         ${more}
         <label class="label" for=${words.id}>Or in your own words</label>
@@ -57,12 +65,33 @@ export function choicesOf({ draft }, order, signal, { field, title, items, pictu
 
   /** Request the recoloured pictures that are visible. */
   function wants() {
-    repainted?.want(element.open ? items.map(({ name }) => name) : [draft[field]]);
+    repainted?.want(element.open ? shownNames() : [draft[field]]);
+  }
+
+  function shownNames() {
+    const names = items.map(({ name }) => name);
+    if (!few) return names;
+    const fit = fitting().slice(0, FEW);
+    const chosen = draft[field];
+    return fit.includes(chosen) || !names.includes(chosen) ? fit : [...fit.slice(0, FEW - 1), chosen];
+  }
+
+  function showAll() {
+    const next = cards.find((one) => one.hidden);
+    few = false;
+    show();
+    wants();
+    next?.querySelector("input").focus();
   }
 
   function show() {
     const item = items.find((one) => one.name === draft[field]);
-    for (const radio of radios) radio.checked = radio.value === item?.name;
+    const names = shownNames();
+    for (const [i, radio] of radios.entries()) {
+      radio.checked = radio.value === item?.name;
+      cards[i].hidden = !names.includes(radio.value);
+    }
+    if (whole) whole.hidden = !few;
     const unused = field === "scene_type" && draft.sceneless;
     value.textContent = unused ? "Not used" : (item?.title ?? `“${draft[field]}”`);
     about.textContent = item?.description ?? "In your own words, instead of the list.";

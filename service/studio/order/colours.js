@@ -3,10 +3,10 @@
 import { coloursAsked } from "./brands.js";
 import { fill, html, icon, say, styled } from "../page/dom.js";
 import { MOST_COLOURS } from "./draft.js";
-import { coloursOf, hexOf } from "./palette.js";
+import { coloursOf, hexOf, inOklab } from "./palette.js";
 import { surfacesOf } from "./surfaces.js";
 
-const EXAMPLES = "#e8c7b8, ivory, rgb(20, 80, 60)";
+export const EXAMPLES = "light blue, #e8c7b8";
 
 export function colourChoice(studio, order, signal) {
   const { draft, catalogue } = studio;
@@ -77,7 +77,7 @@ export function colourChoice(studio, order, signal) {
   /** Return a row for a colour of the brand, which can be changed on the brands page only. */
   function given(colour, i) {
     const mark = surfaces.draggable(swatch(colour), colour);
-    return html`<li class="colour">${mark}<span class="text plain">${colour}</span>${places[i].element}</li>`;
+    return html`<li class="colour">${mark}<span class="text plain hint">${colour}</span>${places[i].element}</li>`;
   }
 
   function row(colour, i) {
@@ -122,7 +122,7 @@ export function colourChoice(studio, order, signal) {
   /** Return a text's colour as #rrggbb, or show an error and return null. */
   function read(given) {
     const hex = toHex(given);
-    error.textContent = hex ? "" : `Unknown colour “${given}”. Write #rrggbb, a CSS name, or rgb(r, g, b).`;
+    error.textContent = hex ? "" : unknownColour(given);
     return hex;
   }
 
@@ -178,8 +178,40 @@ export function colourChoice(studio, order, signal) {
 
 const swatch = (colour) => styled(html`<span class="swatch"></span>`, { "--colour": colour });
 
-/** Return a CSS colour as #rrggbb; null if it is no colour or not opaque. */
+/** Names that people use and CSS lacks. CSS's own darkgray is lighter than its gray. */
+const NAMES = {
+  blush: "#e8b9b3", burgundy: "#6d1f2f", charcoal: "#36393d", cream: "#f5ecd7", darkgray: "#545454",
+  darkgrey: "#545454", emerald: "#1f7a55", mint: "#b5e3cf", mustard: "#d4a017", navy: "#000080", offwhite: "#f7f4ec",
+  peach: "#ffdab9", rust: "#a8502f", sage: "#9caf88", sand: "#d8c3a0", taupe: "#8b7d70", terracotta: "#c4694b",
+};
+/** Words before a name: the OKLab colour that is mixed in, and its share. */
+const SHADES = {
+  light: [[1, 0, 0], 0.5],
+  pale: [[1, 0, 0], 0.65],
+  dark: [[0, 0, 0], 0.4],
+  deep: [[0, 0, 0], 0.3],
+  warm: [[0.75, 0.06, 0.13], 0.15],
+  cool: [[0.6, -0.03, -0.12], 0.15],
+};
+
+/** Return a colour in CSS or in words, such as dark green or navy blue, as #rrggbb; null if it is none or not opaque. */
 export function toHex(text) {
+  const words = text.toLowerCase().match(/[a-z]+/g) ?? [];
+  const [first, ...rest] = words;
+  const named = cssHex(text) ?? NAMES[words.join("")];
+  if (named || !/^[a-z\s-]+$/i.test(text) || !rest.length) return named ?? null;
+  const joined = cssHex(words.join(""));
+  if (joined) return joined;
+  if (NAMES[first] && cssHex(rest.join(""))) return NAMES[first];
+  const base = SHADES[first] && toHex(rest.join(" "));
+  if (!base) return null;
+  const [towards, share] = SHADES[first];
+  return inOklab(base, (lab) => lab.map((value, axis) => value + share * (towards[axis] - value)));
+}
+
+export const unknownColour = (given) => `Unknown colour “${given}”. Write one such as dark green, ivory, or #rrggbb.`;
+
+function cssHex(text) {
   const given = text.trim();
   const none = /^(currentcolor|inherit|initial|unset|revert|revert-layer|transparent)$|var\(/i;
   if (!CSS.supports("color", given) || none.test(given)) return null;

@@ -19,6 +19,8 @@ export async function composeView(studio, _, signal) {
     title: "Scene",
     items: catalogue.scene_types,
     open: true,
+    fitting: () => order.cut?.suitable_scene_types ?? catalogue.scene_types.map(({ name }) => name),
+    all: "All scenes",
     picture: (item) => thumbnails[`scene-${item.name}`],
     repainted: new Repainted(studio, signal),
     more: propsChoice(studio, signal),
@@ -44,7 +46,7 @@ export async function composeView(studio, _, signal) {
         ${tray(studio, signal)}
         ${brandChoice(studio)}
         <div class="choices">
-          ${scene}${mood}${colourChoice(studio, order, signal)}${presetChoice(studio, order, signal)}
+          ${presetChoice(studio, order, signal)}${scene}${colourChoice(studio, order, signal)}${mood}
           ${moreChoices(studio, order, signal)}
         </div>
         ${order.element}

@@ -22,7 +22,7 @@ const UNDOABLE = {
   colors_on: "Colours",
   props: "Props",
   output_preset: "Sales channel",
-  also: "Sales channels",
+  also: "Sales channel",
   placement: "Place",
   ground: "Background",
   shadow: "Shadow",
@@ -89,6 +89,12 @@ export class Draft extends EventTarget {
   /** Whether the background is no scene: a colour, a picture, or an earlier one. */
   get sceneless() {
     return !showsScene(this.grounded().background);
+  }
+
+  /** Whether the background is white or one plain colour, which is the same for every seed. */
+  get plain() {
+    const { background = "scene" } = this.grounded();
+    return background === "color" || (background === "scene" && this.scene_type === "white");
   }
 
   /** Whether the placement differs from the default. */

@@ -33,8 +33,8 @@ const FROM_CONES = [
   [-0.0041960863, -0.7034186147, 1.707614701],
 ];
 const times = (matrix, [x, y, z]) => matrix.map(([a, b, c]) => a * x + b * y + c * z);
-export const toOklab = (linear) => times(LAB, times(CONES, linear).map(Math.cbrt));
-export const fromOklab = (lab) => times(FROM_CONES, times(FROM_LAB, lab).map((value) => value ** 3));
+const toOklab = (linear) => times(LAB, times(CONES, linear).map(Math.cbrt));
+const fromOklab = (lab) => times(FROM_CONES, times(FROM_LAB, lab).map((value) => value ** 3));
 
 /** Return linear light as a byte of sRGB. */
 export function toByte(light) {
@@ -44,6 +44,12 @@ export function toByte(light) {
 
 /** Return three bytes as #rrggbb. */
 export const hexOf = (bytes) => `#${[...bytes].map((byte) => byte.toString(16).padStart(2, "0")).join("")}`;
+
+/** Return #rrggbb after a change of its OKLab colour. */
+export const inOklab = (hex, change) => {
+  const linear = [1, 3, 5].map((at) => LINEAR[Number.parseInt(hex.slice(at, at + 2), 16)]);
+  return hexOf(fromOklab(change(toOklab(linear))).map(toByte));
+};
 
 /** Return the ImageData of an image drawn at a width and a height. */
 export function pixelsOf(image, width, height) {

@@ -6,6 +6,7 @@ import { credits, FORMATS, ruleTitle, size, weight } from "../page/words.js";
 export function presetChoice(studio, order, signal) {
   const { draft, catalogue, thumbnails } = studio;
   const value = html`<span class="choice-value"></span>`;
+  const facts = html`<span class="choice-facts"></span>`;
   const peek = html`<span class="peek frame-peek"></span>`;
   const about = html`<div class="place"></div>`;
   const error = html`<p class="error" role="alert"></p>`;
@@ -18,7 +19,9 @@ export function presetChoice(studio, order, signal) {
   show();
   return html`
     <details class="choice" name="choice" data-choice="output_preset">
-      <summary>${peek}<span class="choice-name">Sales channel</span>${value}</summary>
+      <summary>
+        ${peek}<span class="choice-name">Sales channel</span><span class="choice-said">${value}${facts}</span>
+      </summary>
       <div class="choice-body">${cards}${error}${about}${also.element}</div>
     </details>`;
 
@@ -27,6 +30,8 @@ export function presetChoice(studio, order, signal) {
     for (const radio of radios) radio.checked = radio.value === preset.name;
     const more = draft.presets.length - 1;
     value.textContent = more ? `${preset.title} and ${more} more` : preset.title;
+    const one = `${size(preset.width, preset.height)}  ·  ${credits(preset.credits)}`;
+    facts.textContent = more ? `${more + 1} pictures` : one;
     also.show();
     peek.replaceChildren(frame(preset, thumbnails[`preset-${preset.name}`]));
     about.replaceChildren(...placeWords(preset));
@@ -94,17 +99,17 @@ function placeWords(preset) {
     transparent: "No background: the product alone.",
     scene: "Scenes are allowed.",
   };
-  const rule = ({ name, text, source_url: source, checked_on: checked }) => html`
+  const rule = ({ name, text }) => html`<li><strong>${ruleTitle(name)}</strong>${` ${text}`}</li>`;
+  const why = ({ name, source_url: source, checked_on: checked }) => html`
     <li>
-      <strong>${ruleTitle(name)}</strong>${` ${text} `}
-      <a href=${source} target="_blank" rel="noreferrer noopener"
-        aria-label="Source of the rule on ${ruleTitle(name)}, opens in a new tab">Source</a>
-      <span class="hint">, ${checked}</span>
+      ${ruleTitle(name)}: <a href=${source} target="_blank" rel="noreferrer noopener"
+        aria-label="Source of the rule on ${ruleTitle(name)}, opens in a new tab">Source</a>, ${checked}
     </li>`;
   return html`
     <p>${preset.description}</p>
     <p class="hint">${scene[preset.background]} ${size(preset.width, preset.height)}, ${formats}${limit}.</p>
-    <ul class="rules">${preset.rules.map(rule)}</ul>`;
+    <ul class="rules">${preset.rules.map(rule)}</ul>
+    <details class="why"><summary>Why</summary><ul class="hint">${preset.rules.map(why)}</ul></details>`;
 }
 
 /** Draw a channel to scale with its margins; without a picture of it, draw a placeholder. */

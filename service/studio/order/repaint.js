@@ -1,7 +1,6 @@
-/** Thumbnails of the scenes in the chosen colours: the page recolours their surfaces, without a swap. */
+/** Thumbnails of the scenes in the chosen colours: the service assigns them, and the page paints, without a swap. */
 
 import { ask } from "../calls/api.js";
-import { recoloured } from "./assignment.js";
 import { coloursAsked } from "./brands.js";
 import { LINEAR, pixelsOf, toByte } from "./palette.js";
 
@@ -25,10 +24,10 @@ export class Repainted extends EventTarget {
   #studio;
   #signal;
   #timer;
-  /** The chosen colours with their locks as JSON, and the pictures painted in them so far. */
+  /** The chosen colours with their locks as a query, and the pictures painted in them so far. */
   #shown = { choice: "", pictures: new Map() };
-  /** A promise of the scenes' surfaces, once colours are chosen. */
-  #surfaces = null;
+  /** The service's answer to a query: the colours of each scene's surfaces, {from, to}. */
+  #assigned = { choice: "", scenes: {} };
   /** By scene: a promise of its thumbnail's pixels and of the surface slot of each pixel. */
   #sources = new Map();
 
@@ -64,8 +63,8 @@ export class Repainted extends EventTarget {
   }
 
   get #choice() {
-    const locks = this.#studio.draft.dressing().colors_on.split(",").filter(Boolean);
-    return JSON.stringify([coloursAsked(this.#studio), Object.fromEntries(locks.map((one) => one.split(":")))]);
+    const colors = coloursAsked(this.#studio).join();
+    return colors && `${new URLSearchParams({ colors, colors_on: this.#studio.draft.dressing().colors_on })}`;
   }
 
   #later(pause) {
@@ -75,29 +74,24 @@ export class Repainted extends EventTarget {
 
   async #paint() {
     const choice = this.#choice;
-    const [colours, locks] = JSON.parse(choice);
-    if (colours.length && !this.#wanted.length) return;
+    if (choice && !this.#wanted.length) return;
     const shown = choice === this.#shown.choice ? this.#shown : { choice, pictures: new Map() };
-    const { scenes, gamuts } = colours.length ? await this.#asked() : { scenes: {} };
+    if (choice !== this.#assigned.choice) {
+      const scenes = choice ? await ask(`/studio/surfaces?${choice}`, { signal: this.#signal }) : {};
+      this.#assigned = { choice, scenes };
+    }
+    const { scenes } = this.#assigned;
     const due = this.#wanted.filter((name) => scenes[name] && !shown.pictures.has(name));
     const sources = await Promise.all(due.map((name) => this.#source(name)));
     if (this.#signal.aborted || choice !== this.#choice) return;
     performance.mark("repaint");
     for (const [i, name] of due.entries()) {
-      shown.pictures.set(name, painted(...sources[i], recoloured(scenes[name], gamuts, colours, locks)));
+      shown.pictures.set(name, painted(...sources[i], scenes[name]));
     }
     performance.measure("repaint", { start: "repaint", detail: due.length });
     if (shown === this.#shown && !due.length) return;
     this.#shown = shown;
     this.dispatchEvent(new Event("change"));
-  }
-
-  #asked() {
-    this.#surfaces ??= ask("/studio/surfaces", { cache: "no-cache" }).catch((error) => {
-      this.#surfaces = null; // the next change asks again
-      throw error;
-    });
-    return this.#surfaces;
   }
 
   #source(name) {

@@ -36,7 +36,7 @@ const WARNED = {
   subject_touches_edge:
     "Your product is cut off in the photo, so it stays at that edge. Step back a little for the next photo.",
   scene_unsuited:
-    "The scene is shown from another side, to suit your photo. If it looks wrong, say at Place how the product stands.",
+    "The scene is shown from another side, to suit your photo. If it looks wrong, say at Place how it stands.",
   placement_unsure:
     "Backdrop is not sure that all of the product stands. If it looks wrong in the scene, say at Place how it stands.",
   placement_unpins:

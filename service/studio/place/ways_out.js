@@ -18,7 +18,7 @@ export function waysOut(studio, source, { stand, dress, signal }) {
   signal.addEventListener("abort", () => asking.abort());
   const element = html`
     <div class="ways-out">
-      <p class="label stands">How does your product stand?</p>${stances.element}
+      <p class="label stands">How it stands</p>${stances.element}
       <p class="label">These scenes fit. Your other choices stay.</p>${offer}
     </div>`;
   return { element, show };

@@ -5,7 +5,7 @@ import { shownCutout } from "../cutout/shown.js";
 import { html, icon, say, styled } from "../page/dom.js";
 import { FIELDS, UNMOVED, USUAL } from "../order/options.js";
 import { looksWall } from "../looks/wall.js";
-import { ACCEPTED, inspected, unshowable, Unusable, uploaded } from "../calls/photo.js";
+import { ACCEPTED, inspected, softWords, unshowable, Unusable, uploaded } from "../calls/photo.js";
 import { placeBoard } from "../place/board.js";
 import { severalTray } from "../several/tray.js";
 import { stepsBar } from "./steps.js";
@@ -101,7 +101,7 @@ export function photoStage(studio, order, signal) {
       // An earlier picture's background was meant for the photo before.
       const pinned = draft.source && draft.ground.background === "render" ? { ground: USUAL.ground } : {};
       draft.change({ ...pinned, source: { key, name: file.name, reference: file.name, bytes: file.size, ...seen } });
-      say(`${file.name} is on the stage.`);
+      say(`${file.name} is on the stage. ${softWords(seen)}`);
     } catch (refused) {
       if (busy !== mine || mine.signal.aborted) return;
       show();
@@ -139,6 +139,7 @@ export function photoStage(studio, order, signal) {
         <span class="facts">${facts.filter(Boolean).join("  ·  ")}</span>
         <label class="button small" for="photo">Another photo</label>
         <button class="button small" onclick=${remove}>Remove</button>
+        ${softWords(source) && html`<p class="notice">${softWords(source)}</p>`}
       </div>`;
     if (line) return place.replaceChildren(print, caption, words);
     return place.replaceChildren(...stepped(source, { print, photo: picture, caption, file, signal: here }));

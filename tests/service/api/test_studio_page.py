@@ -2,6 +2,7 @@
 
 import json
 import re
+from dataclasses import replace
 from html.parser import HTMLParser
 from importlib.resources import files
 from pathlib import Path
@@ -11,8 +12,15 @@ import pytest
 from litestar.testing import TestClient
 from PIL import Image
 
+from pipeline.colour.notation import hex_to_rgb
+from pipeline.core.order import Dressing
+from pipeline.core.spec import Spec
+from pipeline.scene.surfaces import ACCENT, painted
+from service.accounts.clients import Accounts
 from service.api.app import create_app
-from service.settings import Settings
+from service.catalogue.catalogue import load_catalogue
+from service.database.engine import create_engine
+from service.settings import SHIPPED_THUMBNAILS, Settings
 from tests.support.databases import migrated_engine
 
 FOLDER = Path(str(files("service") / "studio"))
@@ -164,18 +172,36 @@ def test_the_sample_photo_is_served(studio: Any) -> None:
     assert studio.get("/studio/sample.jpg").content == (files("service") / "sample" / "bottle.jpg").read_bytes()
 
 
-def test_the_page_computes_the_colours_of_thumbnails_itself_so_that_no_stranger_makes_the_api_do_it(
+COLOURS = ("#f4ead9", "#5b3a26", "#8aa399")
+
+
+def test_thumbnails_get_the_colours_that_an_order_gives_its_surfaces_and_only_for_a_client(
     studio: Any, home: Path
 ) -> None:
-    assert studio.get("/studio/palettes?colors=%23b5835a").status_code == 404
     (home / "thumbnails").mkdir(exist_ok=True)
-    kept = {"podium": [["ceiling", "#e9dccb"]], "gone": [["wall", "#e9dccb"]]}
+    kept = {"podium": [["ceiling", "#e9dccb"]], "gone": [["accent", "#e9dccb"]]}
     (home / "thumbnails" / "slots.json").write_text(json.dumps(kept))
-    found = studio.get("/studio/surfaces")
+    asked = {"colors": ",".join(COLOURS), "colors_on": f"floor:{COLOURS[0]},accent:{COLOURS[1]}"}
+    assert studio.get("/studio/surfaces", params=asked).status_code == 401
+    engine = create_engine(Settings(home=home).sqlalchemy_url)
+    headers = {"Authorization": f"Bearer {Accounts(engine).add('page', credits=0)[1]}"}
+    engine.dispose()
 
-    scenes = found.json()["scenes"]
-    assert scenes["wooden_table"]["surfaces"] == [["wall", "plaster", 0.64], ["table", "wood", 0.22]]
-    assert [name for name, _ in scenes["podium"]["slots"]] == ["wall", "floor", "accent", "accent"], "not the old ones"
-    assert "gone" not in scenes
-    assert found.json()["gamuts"]["paint"] == {"regions": [[0, 100, 0, 140, 0, 360]], "samples": [], "wears": 0}
-    assert studio.get("/studio/surfaces", headers={"If-None-Match": found.headers["etag"]}).status_code == 304
+    scenes = studio.get("/studio/surfaces", params=asked, headers=headers).json()
+
+    slots, catalogue = json.loads((SHIPPED_THUMBNAILS / "slots.json").read_bytes()), load_catalogue()
+    assert scenes.keys() == slots.keys(), "not the old ones"
+    for name, found in scenes.items():
+        spec = Spec(catalogue.scene(name), catalogue.mood("natural"), COLOURS, catalogue.preset("shopify_product"), 0)
+        spec = replace(spec, dressing=Dressing(colors_on=asked["colors_on"]))
+        planned = {one.name: one.colour for one in painted(spec)}
+        for (surface, before), old, new in zip(slots[name], found["from"], found["to"], strict=True):
+            if surface != ACCENT and (surface == "tube" or "tube" not in planned):  # a tube lights its wall and floor
+                assert (old, new) == (before, planned[surface]), f"{name}, {surface}"
+    assert scenes["podium"]["to"][1:3] == [COLOURS[0], COLOURS[1]], "the floor, then the first accent"
+    red = studio.get("/studio/surfaces", params={"colors": "red"}, headers=headers).json()["neon"]
+    wall = [name for name, _ in slots["neon"]].index("wall")
+    shares = [hex_to_rgb(red["to"][wall])[i] / hex_to_rgb(red["from"][wall])[i] for i in (0, 2)]
+    assert shares[0] > shares[1], "a red tube makes its wall redder"
+    for wrong in ({}, {"colors": "nearly blue"}, {"colors": "red", "colors_on": "wall"}):
+        assert studio.get("/studio/surfaces", params=wrong, headers=headers).status_code == 422

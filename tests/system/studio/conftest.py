@@ -270,6 +270,15 @@ def unfold(page: Any, choice: str) -> None:
         page.locator(f"[data-choice={choice}] > summary").click()
 
 
+def choose_scene(page: Any, title: str) -> None:
+    """Choose a scene by its whole title, among all scenes."""
+    unfold(page, "scene_type")
+    scenes = page.locator("[data-choice=scene_type]")
+    if scenes.get_by_role("button", name="All scenes").is_visible():
+        scenes.get_by_role("button", name="All scenes").click()
+    scenes.get_by_role("radio", name=title, exact=True).press("Space")
+
+
 def choose_place(page: Any, title: str = PLACE_TITLE) -> None:
     unfold(page, "output_preset")
     page.locator("[data-choice=output_preset]").get_by_role("radio", name=title).check(force=True)

@@ -47,14 +47,17 @@ def test_by_keyboard_alone(tab: Visit, guest: Guest) -> None:
     reach("Use our sample bottle", "button")
     page.keyboard.press("Enter")
     page.get_by_role("button", name="Remove").wait_for()
-    reach("Podium", "radio")
-    page.keyboard.press("ArrowRight")
-    assert page.locator("[data-choice=scene_type] .choice-value").inner_text() == "Plaster podium"
     reach("Sales channel", "summary")
     page.keyboard.press("Enter")
     reach("Shopify product media", "radio")
     page.keyboard.press("ArrowLeft")
     assert page.locator("[data-choice=output_preset] .choice-value").inner_text() == "Amazon secondary image"
+    reach("Scene", "summary")
+    page.keyboard.press("Enter")
+    reach("All scenes", "button")
+    page.keyboard.press("Enter")
+    page.keyboard.press("Space")  # the focus is on the next scene
+    assert page.locator("[data-choice=scene_type] .choice-value").inner_text() == "Plaster podium"
     reach("More\nBackground", "summary")
     page.keyboard.press("Enter")
     reach("Shadow", "summary")

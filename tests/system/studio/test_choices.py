@@ -1,11 +1,14 @@
 """Choices and brands on the studio page, and what the page reports before the user pays."""
 
+import io
 import re
 from typing import Any
 
 import pytest
+from PIL import Image
 
 from testkit.browser import Visit
+from testkit.specimens import saved
 from testkit.up import BOTTLE, Up
 from tests.system.studio.conftest import (
     PHONE,
@@ -17,6 +20,7 @@ from tests.system.studio.conftest import (
     assert_accessible,
     assert_fits,
     choose_place,
+    choose_scene,
     drag,
     make,
     middle,
@@ -33,13 +37,33 @@ def test_scenes_moods_and_presets_are_chosen_from_pictures_of_the_pipeline(tab: 
     thumbnails = guest.api.get("/studio/thumbnails").json()
     made = {address for name, address in thumbnails.items() if not name.endswith("-slots")}
 
-    tab.page.locator(".card :is(img, image)").first.wait_for()
+    tab.page.locator(".card:visible img").first.wait_for()
     shown = tab.page.locator(".card :is(img, image)").evaluate_all(
         "all => all.map(one => one.getAttribute('src') ?? one.getAttribute('href'))"
     )
 
     assert len(shown) == tab.page.locator(".card").count()
     assert set(shown) == made
+
+
+def test_the_sales_channel_comes_first_and_four_scenes_that_fit_are_shown(visit: Window, guest: Guest) -> None:
+    page = on_stage(visit(**PHONE), guest, small_bottle(), cut=True)
+    choices = page.locator(".choices > [data-choice]").evaluate_all("all => all.map(one => one.dataset.choice)")
+    assert choices == ["output_preset", "scene_type", "colours", "mood"]
+    facts = page.locator("[data-choice=output_preset] .choice-facts")
+    assert facts.inner_text() == "2048 \u00d7 2048 · 2 credits"
+    cards = page.locator("[data-choice=scene_type] .card:visible")
+    (cut,) = guest.api.get("/v1/cutouts").json()["items"]
+    shown = [one.get_attribute("value") for one in cards.locator("input").all()]
+    assert shown == cut["suitable_scene_types"][:4]
+    assert_accessible(page)
+    assert_fits(page)
+
+    choose_scene(page, "Neon")
+    assert cards.count() == len(guest.api.get("/v1/scene-types").json()["items"])
+    page.reload()
+    page.locator("[data-choice=scene_type] .card:visible:has([value=neon])").wait_for()
+    assert cards.count() == 4, "the chosen one is among them"
 
 
 @pytest.mark.parametrize(
@@ -60,6 +84,19 @@ def test_a_file_that_is_no_photo_is_refused_before_the_upload(
     tab.page.get_by_role("alert").get_by_text(message).wait_for()
     assert not [url for url in tab.asked if "/v1/uploads" in url]
     assert tab.page.locator("#make").get_attribute("aria-disabled") == "true"
+
+
+def test_a_photo_of_few_pixels_is_taken_with_a_warning(visit: Window, guest: Guest) -> None:
+    small = saved(Image.open(io.BytesIO(BOTTLE)).resize((90, 120)), "JPEG")
+    page = on_stage(visit(**PHONE), guest, small)
+    warned = page.get_by_text("This photo has only 90 \u00d7 120 pixels. The picture will look soft.")
+    warned.last.wait_for()
+    assert_accessible(page)
+    assert_fits(page)
+    page.get_by_role("button", name="Remove").click()
+    put_on_stage(page, BOTTLE)
+    page.get_by_text("bottle.jpg  ·").wait_for()
+    assert warned.count() == 0
 
 
 def test_a_scene_that_the_preset_forbids_is_reported_before_paying_with_two_ways_out(tab: Visit, guest: Guest) -> None:
@@ -97,6 +134,17 @@ def test_free_text_is_accepted_and_the_page_shows_its_scene(tab: Visit, guest: G
     page.get_by_label("Add a colour").fill("nearly blue")
     page.get_by_role("button", name="Add", exact=True).click()
     page.get_by_role("alert").get_by_text("Unknown colour").wait_for()
+
+
+def test_the_channel_shows_its_rules_and_their_sources_behind_why(tab: Visit, guest: Guest) -> None:
+    page = tab.sign_in(guest.key)
+    unfold(page, "output_preset")
+    page.get_by_text("2048 \u00d7 2048 recommended").wait_for()
+    sources = page.get_by_role("link", name="Source of the rule on Size")
+    assert not sources.is_visible()
+    page.get_by_text("Why", exact=True).click()
+    sources.wait_for()
+    assert_accessible(page)
 
 
 WALL, FLOOR, LEAF = "#f4ead9", "#5b3a26", "#8aa399"
@@ -203,6 +251,7 @@ def test_the_scenes_thumbnails_follow_the_chosen_colours_and_revert_without_them
     page.locator("[data-choice=scene_type] .peek canvas").wait_for()
     assert canvases.count() <= 1, "invisible thumbnails are not painted"
     unfold(page, "scene_type")
+    page.get_by_role("button", name="All scenes").click()
     page.wait_for_function("count => document.querySelectorAll('.card canvas').length === count", arg=len(painted))
     wall = page.locator(".card:has([value=studio_sweep]) canvas").evaluate(
         "one => [...one.getContext('2d').getImageData(8, 8, 1, 1).data]"
@@ -226,11 +275,6 @@ def add_colours(page: Any, *colours: str) -> None:
         page.get_by_label(f"Where {colour} goes").locator(
             "option", has_text=re.compile(r"^(?!Nowhere).*chooses")
         ).wait_for(state="attached")
-
-
-def choose_scene(page: Any, title: str) -> None:
-    unfold(page, "scene_type")
-    page.get_by_role("radio", name=title, exact=True).press("Space")
 
 
 def surface(page: Any, name: str) -> Any:

@@ -15,6 +15,7 @@ from tests.system.studio.conftest import (
     Window,
     assert_accessible,
     choose_place,
+    choose_scene,
     drop,
     make,
     unfold,
@@ -28,7 +29,7 @@ def test_from_drop_to_download(visit: Window, guest: Guest) -> None:
 
     drop(page, BOTTLE, "my bottle.jpg")
     page.get_by_text("my bottle.jpg  ·  1400 \u00d7 1800").wait_for()
-    page.get_by_role("radio", name="Arch niche").check(force=True)
+    choose_scene(page, "Arch niche")
     unfold(page, "mood")
     page.get_by_role("radio", name="Calm").check(force=True)
     unfold(page, "colours")

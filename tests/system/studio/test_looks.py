@@ -21,6 +21,7 @@ from tests.system.studio.conftest import (
     assert_accessible,
     assert_fits,
     choose_place,
+    choose_scene,
     lose_the_order,
     make,
     on_stage,
@@ -77,7 +78,7 @@ def test_the_paid_picture_is_the_chosen_preview_and_previews_cost_nothing(tab: V
     page.get_by_role("button", name="Make this picture").wait_for()
     assert_accessible(page)
 
-    page.get_by_role("button", name="Move, scale, turn").click()
+    page.get_by_role("button", name="Place", exact=True).click()
     page.locator(".place-box").focus()
     for key in ("ArrowLeft", "ArrowLeft", "+", "]"):
         page.keyboard.press(key)
@@ -110,8 +111,7 @@ def test_where_a_product_has_no_place_one_press_makes_new_previews_as_photograph
     visit: Window, guest: Guest
 ) -> None:
     page = to_look_at(visit(**PHONE), guest)
-    page.locator("[data-choice=scene_type] > summary").click()
-    page.locator("[data-choice=scene_type]").get_by_role("radio", name="Neon").check(force=True)
+    choose_scene(page, "Neon")
     step(page, "Place")
     page.get_by_role("group", name="How it stands").get_by_role("button", name="From above").click()
     page.locator(".order").get_by_text("This scene needs a photo from the front").wait_for()

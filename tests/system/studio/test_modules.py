@@ -1,25 +1,19 @@
 """Single modules of the studio page, in a real browser and without a user.
 
-The mask of the mending window: the brush at the photo's edges, bounded undo, the file. The colours of the thumbnails
-equal those that the pipeline gives the surfaces of an order. A product's outline is straightened.
+The mask of the mending window: the brush at the photo's edges, bounded undo, the file. Colours in words. A product's
+outline is straightened.
 """
 
 import base64
 import io
-import random
 from typing import Any
 
 import numpy as np
 import pytest
 from PIL import Image
 
-from pipeline.colour.assignment import assign
-from pipeline.colour.gamuts import linear_of
-from pipeline.colour.notation import rgb_to_hex
-from pipeline.colour.spaces import linear_to_srgb
-from pipeline.core.spec import Scene
-from pipeline.scene.surfaces import ACCENT, surfaces
-from service.catalogue.catalogue import load_catalogue
+from pipeline.colour.notation import hex_to_rgb
+from pipeline.colour.spaces import srgb_to_lab
 
 #: Two halves of different colours with a rim between them, as a lens leaves it, and a mask that keeps all.
 HALVES = """
@@ -140,64 +134,26 @@ def test_the_masks_file_is_grey_and_has_every_byte(modules: Any) -> None:
     assert len(set(held)) > 2
 
 
-RECOLOURED = """async ([scenes, gamuts, cases]) => {
-  const { recoloured } = await import("/studio/order/assignment.js");
-  return cases.map(([name, colours, locks]) => recoloured(scenes[name], gamuts, colours, locks));
-}"""
-LIT = 0.45
+def test_colours_are_read_in_ordinary_words(modules: Any) -> None:
+    script = """async (all) => {
+      const { toHex } = await import("/studio/order/colours.js");
+      return all.map(toHex);
+    }"""
+    known = {"light blue": "#add8e6", "Dark Green": "#006400", "off-white": "#f7f4ec", "navy": "#000080"}
+    known |= {"navy blue": "#000080", "sage green": "#9caf88", "dark grey": "#545454", "darkgray": "#a9a9a9"}
+    known |= {"#ABC": "#aabbcc", "rgb(20, 80, 60)": "#14503c", "ivory ": "#fffff0"}
+    assert modules.evaluate(script, [*known]) == [*known.values()]
+    unknown = ["nearly blue", "light", "blue-ish", "hopeful green", "transparent", "light #aabbcc", ""]
+    assert modules.evaluate(script, unknown) == [None] * len(unknown)
 
+    def lab(colour: str) -> list[float]:
+        return [float(one) for one in srgb_to_lab(hex_to_rgb(colour)[None])[0]]
 
-def hexed(linear: Any) -> str:
-    return rgb_to_hex(linear_to_srgb(np.asarray(linear, np.float32)))
-
-
-def expected(scene: Scene, slots: list[list[str]], colours: list[str], locks: dict[str, str]) -> dict[str, list[str]]:
-    places = surfaces(scene)
-    on = {name: colours.index(colour) for name, colour in locks.items()}
-    fixed = {one.name: on[one.name] for one in places if one.name in on}
-    accents = [on[ACCENT]] if ACCENT in on else []
-    plan = assign([linear_of(one) for one in colours], places, fixed=fixed, accents=accents)
-    free = [plan.surfaces["tube"]] if "tube" in plan.surfaces else []
-    left = iter([*free, *plan.left, *plan.tones, *range(plan.asked)] * len(slots))
-    to = [hexed(plan.colours[next(left) if name == ACCENT else plan.surfaces[name]]) for name, _ in slots]
-    now = [colour for _, colour in slots]
-    if "tube" not in plan.surfaces:
-        return {"from": now, "to": to}
-    tube = [name for name, _ in slots].index("tube")
-    light = [LIT + (1 - LIT) * linear_of(one[tube]) / max(linear_of(one[tube]).max(), 1e-3) for one in (now, to)]
-    for i, (name, _) in enumerate(slots):
-        if name in ("wall", "floor"):
-            factor = linear_of(to[i]) * light[1] / np.maximum(linear_of(now[i]) * light[0], 1e-5)
-            now[i], to[i] = hexed(np.minimum(1, 1 / np.maximum(factor, 1e-3))), hexed(np.minimum(1, factor))
-    return {"from": now, "to": to}
-
-
-def near(one: dict[str, list[str]], other: dict[str, list[str]]) -> bool:
-    """Return whether colours differ by one code at most: the page computes with twice as many digits."""
-    codes = [
-        np.array([list(bytes.fromhex(hue[1:])) for key in ("from", "to") for hue in it[key]]) for it in (one, other)
-    ]
-    return codes[0].shape == codes[1].shape and bool((abs(codes[0] - codes[1]) <= 1).all())
-
-
-def test_the_page_gives_thumbnails_the_colours_that_an_order_gives_its_surfaces(modules: Any) -> None:
-    catalogue, rng = load_catalogue(None), random.Random(49)
-    given = modules.evaluate("fetch('/studio/surfaces').then((answer) => answer.json())")
-    assert len(given["scenes"]) > 15
-
-    def colour(_: int) -> str:
-        some = rng.choice(["#000000", "#ffffff", "#c9a24a", "#979797", "#ff0000"])
-        return some if rng.random() < 0.2 else f"#{rng.randrange(1 << 24):06x}"
-
-    cases = list[tuple[str, list[str], dict[str, str]]]()
-    for name in [*given["scenes"]] * 12:
-        colours = [colour(i) for i in range(rng.randint(1, 6))]
-        places = rng.sample([ACCENT, *(one.name for one in surfaces(catalogue.scenes[name]))], 1)
-        cases.append((name, colours, {place: rng.choice(colours) for place in places if rng.random() < 0.3}))
-    found = modules.evaluate(RECOLOURED, [given["scenes"], given["gamuts"], cases])
-    slots = {name: scene["slots"] for name, scene in given["scenes"].items()}
-    wanted = [expected(catalogue.scenes[name], slots[name], colours, locks) for name, colours, locks in cases]
-    assert [one for one in zip(cases, found, wanted, strict=True) if not near(one[1], one[2])] == []
+    names = ["pink", "pale pink", "burgundy", "deep burgundy", "grey", "warm grey", "cool grey"]
+    pink, pale, burgundy, deep, grey, warm, cool = map(lab, modules.evaluate(script, names))
+    assert pink[0] < pale[0] < 98
+    assert 5 < deep[0] < burgundy[0]
+    assert warm[2] > grey[2] + 3 > cool[2] + 6, "yellower, and bluer"
 
 
 def test_a_leaning_product_is_straightened_and_one_without_an_axis_is_left(modules: Any) -> None:

@@ -105,7 +105,7 @@ def test_a_colour_and_a_shadow_outlive_a_reload_are_undone_ordered_and_ordered_a
     assert asked["shadow"]["shadow"] == "soft"
     page.get_by_role("button", name="Another photo, same settings").click()
     page.get_by_text("Drop product photos").wait_for()
-    assert page.locator("[data-choice=ground] .choice-value").inner_text() == "#f2f0ec"
+    assert page.locator("[data-choice=ground] .choice-value").inner_text() == "Plain colour #f2f0ec"
 
 
 @pytest.mark.usefixtures("busy")

@@ -19,6 +19,7 @@ from tests.system.studio.conftest import (
     assert_accessible,
     assert_fits,
     choose_place,
+    choose_scene,
     lose_the_order,
     make,
     on_stage,
@@ -50,7 +51,7 @@ def test_a_double_click_and_a_retry_after_no_answer_order_one_picture(tab: Visit
 def test_a_reload_keeps_the_draft_and_a_sent_request_is_sent_once(tab: Visit, guest: Guest) -> None:
     page = on_stage(tab, guest)
     uploaded(page)
-    page.get_by_role("radio", name="Sand dunes").check(force=True)
+    choose_scene(page, "Sand dunes")
     page.reload()
     page.get_by_text("bottle.jpg  ·  1400 \u00d7 1800").wait_for()
     assert page.locator("[data-choice=scene_type] .choice-value").inner_text() == "Sand dunes"
@@ -61,7 +62,7 @@ def test_a_reload_keeps_the_draft_and_a_sent_request_is_sent_once(tab: Visit, gu
     plans: list[Any] = []
     page.route(SWAPS, lambda route: plans.append(route) if "dry_run" in route.request.url else route.fallback())
     with page.expect_request("**/v1/background-swap-with-spec?*dry_run*"):
-        page.get_by_role("radio", name="Podium", exact=True).check(force=True)
+        choose_scene(page, "Podium")
     make(page)
     lost = page.get_by_role("alert").get_by_text("does not answer")
     lost.wait_for()
@@ -123,6 +124,18 @@ def test_a_chosen_preview_is_made_once_and_its_background_holds_for_its_photo(ta
     page.get_by_text("next.jpg  ·").wait_for()
     page.get_by_role("button", name="Four free previews").wait_for()
     page.get_by_role("button", name="Make the picture").wait_for()
+
+
+def test_a_plain_background_has_one_free_preview_as_another_would_be_the_same(tab: Visit, guest: Guest) -> None:
+    page = on_stage(tab, guest, small_bottle(), cut=True)
+    choose_place(page)
+    choose_scene(page, "Pure white")
+    page.get_by_role("button", name="Free preview", exact=True).click()
+    page.locator(".look-tile[data-state=done]").wait_for(timeout=90 * SECONDS)
+    assert len(guest.jobs("preview=true")) == 1
+    page.locator("#look").wait_for(state="hidden")
+    choose_scene(page, "Podium")
+    page.get_by_role("button", name="Four free previews").wait_for()
 
 
 OTHERS = ("Link preview (Open Graph)", "Amazon main image")
@@ -270,7 +283,7 @@ def test_a_plan_that_is_requested_after_a_refused_order_hides_nothing(tab: Visit
     page.route(SWAPS, lambda route: route.continue_() if "dry_run" in route.request.url else route.abort())
     with page.expect_response(lambda response: "dry_run" in response.url):
         # Both in one task of the page: the order fails before the new scene's plan is requested.
-        page.get_by_role("radio", name="Sand dunes").evaluate(
+        page.get_by_role("radio", name="Colour blocks").evaluate(
             "radio => { radio.click(); document.querySelector('#make').click(); }"
         )
     lost = page.get_by_role("alert").get_by_text("does not answer")

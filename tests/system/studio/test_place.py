@@ -15,11 +15,11 @@ from tests.system.studio.conftest import (
     Window,
     assert_accessible,
     assert_fits,
+    choose_scene,
     drag,
     middle,
     on_stage,
     small_bottle,
-    unfold,
 )
 
 UNMOVED = {"shift_x": 0, "shift_y": 0, "scale": 1, "turn": 0, "stance": "auto"}
@@ -102,8 +102,7 @@ def test_a_button_sets_the_stance_keeps_the_guess_marked_and_the_board_follows_a
     notice.wait_for(state="hidden")
     assert placement(page)["stance"] == "lying"
     button("From above").click()
-    unfold(page, "scene_type")
-    page.locator("[data-choice=scene_type]").get_by_role("radio", name="Neon").dispatch_event("click")
+    choose_scene(page, "Neon")
     page.get_by_text("it has no place in this scene").wait_for()
     button("Lying").focus()
     page.keyboard.press("Enter")
@@ -123,8 +122,7 @@ def test_an_unsuitable_scene_is_reported_suitable_ones_are_offered_and_the_last_
     page = open_board(tab, keeper)
     scene = page.locator("[data-choice=scene_type] .choice-value")
     before = scene.inner_text()
-    unfold(page, "scene_type")
-    page.locator("[data-choice=scene_type]").get_by_role("radio", name="Neon").dispatch_event("click")
+    choose_scene(page, "Neon")
     page.get_by_role("group", name="How it stands").get_by_role("button", name="From above").click()
     order = page.locator(".order")
     order.get_by_text("This scene needs a photo from the front").wait_for()

@@ -9,7 +9,7 @@ from service.settings import Settings
 from testkit.browser import Visit
 from testkit.polling import until
 from testkit.up import Up, ended, grey, job_id
-from tests.system.studio.conftest import Guest, assert_accessible, on_stage, small_bottle
+from tests.system.studio.conftest import Guest, assert_accessible, choose_scene, on_stage, small_bottle
 
 
 def test_an_unknown_key_is_reported_in_words(tab: Visit, guest: Guest) -> None:
@@ -68,7 +68,7 @@ def test_a_revoked_key_is_replaced_in_a_dialog_and_the_draft_stays(tab: Visit, g
     tab.open("gallery")
     other.get_by_role("heading", name="Gallery").wait_for()
     guest.renew_key()
-    page.get_by_role("radio", name="Sand dunes").check(force=True)
+    choose_scene(page, "Sand dunes")
 
     dialog = page.get_by_role("dialog", name="Your key no longer works")
     dialog.wait_for()

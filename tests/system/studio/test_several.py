@@ -20,6 +20,7 @@ from tests.system.studio.conftest import (
     assert_accessible,
     assert_fits,
     choose_place,
+    choose_scene,
     drag,
     drop,
     lose_the_order,
@@ -264,7 +265,7 @@ def test_doubtful_photos_come_first_and_are_asked_about_once_and_photos_without_
     assert "as we see it" in tile(page, "front.jpg").get_by_role("button", name="Standing").inner_text()
 
     unfold(page, "scene_type")
-    page.get_by_role("radio", name="Neon", exact=True).check(force=True)
+    choose_scene(page, "Neon")
     above = tile(page, "back.jpg").get_by_role("button", name="From above")
     above.click()
     tile(page, "back.jpg").get_by_text("This scene does not suit the product").wait_for()
@@ -349,7 +350,7 @@ def test_a_photo_of_the_tray_has_a_free_preview_and_its_picture_matches_it(tab: 
     assert guest.balance() == 10
     (look,) = guest.jobs("preview=true")
     unfold(page, "scene_type")
-    page.locator("[data-choice=scene_type]").get_by_role("radio", name="Arch niche").check(force=True)
+    choose_scene(page, "Arch niche")
     looked.wait_for(state="detached")
     page.locator("[data-choice=scene_type]").get_by_role("radio", name="Podium", exact=True).check(force=True)
     looked.wait_for()
