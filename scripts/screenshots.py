@@ -157,6 +157,7 @@ def _walk(visit: Visit, keys: dict[str, str], photo: bytes, output: Path, look: 
     keep("doubtful")
     page.locator(".steps").get_by_role("radio", name="Place").check(force=True)
     page.get_by_role("button", name="From above").first.click()
+    page.get_by_role("button", name="All scenes").click()
     page.get_by_role("radio", name="Neon").dispatch_event("click")
     page.locator(".fitting-scenes button").first.wait_for()
     keep("no-place")
