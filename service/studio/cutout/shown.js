@@ -2,7 +2,7 @@
 
 import { fill, html, icon, say, styled } from "../page/dom.js";
 import { keep, kept } from "../calls/session.js";
-import { stanceWords, stancesBar } from "../place/stances.js";
+import { guessOf, stanceWords, stancesBar } from "../place/stances.js";
 import { segments } from "../stage/steps.js";
 import { persisted } from "../calls/waiting.js";
 import { REMEDIES, lostWords } from "../page/words.js";
@@ -26,8 +26,6 @@ const MOST_CHECKED = 200;
 const PAUSE = 500;
 /** Largest relative difference between the shapes of photo and mask; above it, the photo is a different one. */
 const ALIKE = 0.02;
-/** Guesses of the stance that a Yes makes the owner's word. Lying, the service may show a product in two ways. */
-const SHOWN = ["standing", "hanging"];
 /** Share of the figure that the enlarged product fills, and the largest enlargement. */
 const [FILLS, MOST_NEAR] = [0.86, 4];
 
@@ -157,8 +155,8 @@ export function shownCutout(studio, source, { print, photo, file, heard, check, 
     say(spoken(view));
   }
 
-  function spoken({ warnings, pieces }) {
-    const count = warnings.length + pieces.filter(({ answered }) => !answered).length;
+  function spoken(view) {
+    const count = warningsOf(view).length + view.pieces.filter(({ answered }) => !answered).length;
     if (!count) return "The product is cut out. Is it right?";
     return `The product is cut out. There ${count === 1 ? "is one place" : `are ${count} things`} to look at.`;
   }
@@ -206,9 +204,10 @@ export function shownCutout(studio, source, { print, photo, file, heard, check, 
     tools.hidden = !fixing;
     print.classList.toggle("see-through", !fixing && !picture.grounded);
     const rows = pieceRows(view, (id, keep) => work("Changing it …", () => wishes.answer(id, keep)));
-    const boxes = [...view.pieces.map(({ box }) => [box]), ...view.warnings.map((one) => one.boxes)];
+    const warnings = warningsOf(view);
+    const boxes = [...view.pieces.map(({ box }) => [box]), ...warnings.map((one) => one.boxes)];
     fill(overlay, boxes.flatMap((all, i) => all.map((box) => mark(box, i + 1))), drawing);
-    fill(list, rows, view.warnings.map((one, i) => doubt(one, view.pieces.length + i + 1)));
+    fill(list, rows, warnings.map((one, i) => doubt(one, view.pieces.length + i + 1)));
     stand();
   }
 
@@ -252,8 +251,8 @@ export function shownCutout(studio, source, { print, photo, file, heard, check, 
     keep(CHECKED, [...(kept(CHECKED) ?? []).filter((one) => one !== name), name].slice(-MOST_CHECKED));
     turn(false);
     // The question shows the guess of the stance, too, so that it is the owner's word now.
-    const { stance } = wishes.now.view;
-    const shown = draft.placement.stance === "auto" && SHOWN.includes(stance);
+    const stance = guessOf(wishes.now.view);
+    const shown = draft.placement.stance === "auto" && stance && stance !== "cut_below";
     if (shown) draft.change({ placement: { ...draft.placement, stance } });
     say("The cut-out is right.");
     next();
@@ -359,6 +358,9 @@ export function shownCutout(studio, source, { print, photo, file, heard, check, 
     }
   }
 }
+
+/** Return the warnings to show: the pieces say more exactly where the cut-out is uncertain. */
+const warningsOf = ({ warnings, pieces }) => warnings.filter(({ code }) => !pieces.length || code !== "low_confidence");
 
 /** Return the box around boxes. */
 function around(boxes) {

@@ -10,7 +10,7 @@ const STANCES = [
   ["from_above", "From above", "M5.500 2.500h13v11h-13zM9 6h6v4H9z"],
 ];
 /** The button to mark for a guess, a cut-out's `stance` and `suits`. Lying, seen at a slant, suits scenes from the side. */
-const guessOf = ({ stance, suits }) => (stance === "lying" && !suits?.includes("sweep") ? "from_above" : stance);
+export const guessOf = ({ stance, suits }) => (stance === "lying" && !suits?.includes("sweep") ? "from_above" : stance);
 /** Shown if the guess is none of the four. */
 const CUT_BELOW = "The photo crops its foot, so it rises from the picture's edge.";
 const SAYS_WHAT = {
