@@ -7,6 +7,7 @@ import pytest
 from testkit.browser import Visit
 from testkit.up import BOTTLE
 from tests.system.studio.conftest import (
+    PHONE,
     SECONDS,
     Guest,
     Window,
@@ -92,6 +93,14 @@ def assert_touchable(page: Any) -> None:
     assert small == []
 
 
+def assert_stays(page: Any, control: str) -> None:
+    """A control is in the window, wherever the page is scrolled to."""
+    for place in ("0", "document.body.scrollHeight"):
+        page.evaluate(f"scrollTo(0, {place})")
+        box = page.locator(control).bounding_box()
+        assert 0 <= box["y"] <= page.viewport_size["height"] - box["height"], (control, place)
+
+
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_at_phone_width_light_and_dark(visit: Window, guest: Guest, scheme: str) -> None:
     phone = {"viewport": {"width": 360, "height": 740}, "has_touch": True, "is_mobile": True}
@@ -103,6 +112,8 @@ def test_at_phone_width_light_and_dark(visit: Window, guest: Guest, scheme: str)
     tab.sign_in(guest.key)
     put_on_stage(page, BOTTLE)
     uploaded(page)
+    assert_stays(page, "#make")
+    assert_stays(page, "#price")
     for choice in ("mood", "colours", "output_preset", "ground", "shadow", "frame", "lettering"):
         unfold(page, choice)
         if choice == "lettering":
@@ -123,6 +134,14 @@ def test_at_phone_width_light_and_dark(visit: Window, guest: Guest, scheme: str)
     page.reload()
     page.get_by_role("heading", name="Account").wait_for()
     assert dark != (page.evaluate("getComputedStyle(document.body).backgroundColor") == "rgb(22, 22, 22)")
+
+
+def test_on_a_phone_the_download_stays_on_the_screen(visit: Window, finished: tuple[Guest, dict[str, Any]]) -> None:
+    guest, job = finished
+    page = visit(**PHONE).sign_in(guest.key, f"jobs/{job['job_id']}")
+    page.locator("#download").wait_for()
+    assert_stays(page, "#download")
+    assert_fits(page)
 
 
 def test_an_opened_operation_of_the_reference_fits_a_phone(visit: Window) -> None:

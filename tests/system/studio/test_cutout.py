@@ -23,6 +23,7 @@ from tests.system.studio.conftest import (
     drag,
     middle,
     on_stage,
+    planned,
     small_bottle,
 )
 
@@ -447,6 +448,7 @@ def test_each_doubtful_piece_is_kept_or_dropped_by_one_click_and_a_yes_answers_t
     assert all(one["answered"] for one in shown(guest)["pieces"])
     assert check.is_hidden()
     assert np.array_equal(mask(guest) > 127, first > 127), "a Yes changes nothing"
+    planned(tab, stance=shown(guest)["stance"])  # and the stance beside the question is the owner's word
 
 
 def test_by_keyboard_and_by_touch_a_place_is_a_point_or_a_box(two: Callable[..., Any], guest: Guest) -> None:
