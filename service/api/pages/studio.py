@@ -12,8 +12,11 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from litestar import MediaType, Response, Router
+from litestar.config.compression import CompressionConfig
 from litestar.datastructures import State
 from litestar.handlers import HTTPRouteHandler
+from litestar.middleware import DefineMiddleware
+from litestar.middleware.compression import CompressionMiddleware
 from litestar.params import FromPath
 from litestar.types import Guard
 
@@ -232,6 +235,8 @@ def _read(path: str, *guards: Guard) -> HTTPRouteHandler:
     )
 
 
+#: A third of the bytes for text. Pictures are compressed already.
+_GZIP = CompressionConfig(backend="gzip", gzip_compress_level=6, exclude=[r"\.(jpg|webp)$"])
 VERIFY_PAGE = _read("/verify")(verify_page)
 STUDIO = Router(
     "/",
@@ -243,4 +248,5 @@ STUDIO = Router(
         _read("/studio/{name:str}")(studio_file),
         _read("/studio/{folder:str}/{name:str}")(studio_folder),
     ],
+    middleware=[DefineMiddleware(CompressionMiddleware, config=_GZIP)],
 )

@@ -130,6 +130,16 @@ def test_every_file_has_its_type_and_is_revalidated_at_little_cost(studio: Any, 
     assert studio.head(f"/studio/{name}").headers["content-length"] == str(len(first.content))
 
 
+def test_text_is_sent_compressed_to_a_browser_that_reads_it_and_pictures_as_they_are(studio: Any) -> None:
+    whole = studio.get("/studio/app.js", headers={"Accept-Encoding": "identity"})
+    small = studio.get("/studio/app.js", headers={"Accept-Encoding": "gzip"})
+
+    assert small.content == whole.content
+    assert (small.headers["content-encoding"], small.headers["vary"]) == ("gzip", "Accept-Encoding")
+    assert int(small.headers["content-length"]) < 0.5 * int(whole.headers["content-length"])
+    assert "content-encoding" not in studio.get("/studio/sample.jpg", headers={"Accept-Encoding": "gzip"}).headers
+
+
 def test_every_imported_module_exists() -> None:
     for name in NAMES:
         if name.endswith(".js"):
