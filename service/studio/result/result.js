@@ -120,9 +120,10 @@ function furtherPictures({ studio, job: { render }, asked }, failed) {
   /** Start the next photo with the same choices. An earlier picture's background was for this one. */
   function next() {
     const { several, draft } = studio;
+    const { acceptance } = draft; // the order's own limits were for this picture
     several.clear();
     draft.from(asked);
-    draft.change({ source: null, ...(draft.ground.background === "render" ? { ground: USUAL.ground } : {}) });
+    draft.change({ source: null, acceptance, ...(draft.ground.background === "render" ? { ground: USUAL.ground } : {}) });
     studio.go("");
   }
 

@@ -263,7 +263,7 @@ def test_a_job_without_a_place_for_its_product_leads_back_to_a_suitable_scene(ta
     assert_accessible(page)
     picture.click()
     page.locator("#make[aria-disabled=false]").wait_for()
-    page.locator("#mend").wait_for()
+    page.locator("#fix").wait_for()
     assert page.locator("[data-choice=scene_type] .choice-value").inner_text() == title
     assert page.locator("[data-choice=output_preset] .choice-value").inner_text() == PLACE_TITLE
     kept = page.evaluate("JSON.parse(sessionStorage.getItem('backdrop-draft')).placement.stance")
