@@ -37,6 +37,10 @@ export function answerPieces(id, pieces) {
   return ask(`${CUTOUTS}/${id}/pieces`, { method: "PUT", body: { keep: ids(true), drop: ids(false) } });
 }
 
+/** Keep or drop one doubtful piece of a cut-out; earlier answers stay. Returns the cut-out. */
+export const answerPiece = ({ public_id, pieces }, id, kept) =>
+  answerPieces(public_id, pieces.map((one) => (one.id === id ? { ...one, kept, answered: true } : one)));
+
 /** Confidence from which the usual limits accept a picture on a scene (`publishable` in the pipeline). */
 const SURE = 0.96;
 
@@ -44,7 +48,7 @@ const SURE = 0.96;
  * Tell the service that the owner finds a cut-out right, so that the order's limits count it as sure. Returns the
  * cut-out. `png`: its mask, null if this page may not read it.
  */
-export async function confirmed(view, png) {
+export async function approved(view, png) {
   const open = view.pieces.some(({ answered }) => !answered);
   if (view.cut_by === "mended" || (!open && view.confidence >= SURE)) return view;
   // An answer redraws its piece, which in a changed mask may be the owner's own.

@@ -4,7 +4,7 @@ import { greyPng } from "../mask/png.js";
 import { decodedGrey } from "../mask/raster.js";
 import { keep, kept as keptInTab } from "../calls/session.js";
 import { persisted } from "../calls/waiting.js";
-import { answerPieces, confirmed, cutOut, fetched, keepSubjects, putMask, withdrawMask } from "./service.js";
+import { answerPiece, answerPieces, approved, cutOut, fetched, keepSubjects, putMask, withdrawMask } from "./service.js";
 import { keptOf, meant } from "./subjects.js";
 
 const SAME = {
@@ -96,15 +96,14 @@ export class Wishes {
   /** Keep or drop a doubtful piece; earlier answers stay. */
   async answer(id, kept) {
     const { view, base } = this.now;
-    const pieces = view.pieces.map((one) => (one.id === id ? { ...one, kept, answered: true } : one));
-    const said = await this.#ask(() => answerPieces(view.public_id, pieces));
+    const said = await this.#ask(() => answerPiece(view, id, kept));
     this.#put(said, await this.#maskOf(said), base);
   }
 
   /** Tell the service that the owner finds the cut-out right. */
   async confirm() {
     const { view, png, base } = this.now;
-    const sure = await this.#ask(() => confirmed(view, png));
+    const sure = await this.#ask(() => approved(view, png));
     this.now = { view: sure, png, base: sure === view ? base : {} };
   }
 
@@ -182,7 +181,8 @@ export class Wishes {
    */
   async #restore({ view, png, base }, picked = base === this.now.base) {
     const { public_id: id, cut_by, subjects } = view;
-    const changes = view.pieces.some(({ answered }, i) => answered !== this.now.view.pieces[i].answered);
+    // A cut-out of another place has other pieces, or none.
+    const changes = view.pieces.some(({ answered }, i) => answered !== this.now.view.pieces[i]?.answered);
     const restored = await this.#ask(() => {
       if (cut_by === "network") return withdrawMask(id);
       if (picked && changes) return answerPieces(id, view.pieces);

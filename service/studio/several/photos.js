@@ -4,7 +4,7 @@ import { ask } from "../calls/api.js";
 import { over } from "../calls/events.js";
 import { inspected, uploaded } from "../calls/photo.js";
 import { keep, kept } from "../calls/session.js";
-import { confirmed, fetched } from "../cutout/service.js";
+import { approved, fetched } from "../cutout/service.js";
 import { Cutting, doubts, hasPlace, nothingIn } from "./cutouts.js";
 import { followed, ordersFor, priced, sent } from "./orders.js";
 import { backOff, persisted, wait } from "../calls/waiting.js";
@@ -147,7 +147,7 @@ export class Several extends EventTarget {
     const all = items.flatMap((one) => this.#alike(one));
     for (const item of all) item.right = true;
     this.#changed();
-    const sure = async (item) => confirmed(item.cut, await fetched(item.cut.mask_url));
+    const sure = async (item) => approved(item.cut, await fetched(item.cut.mask_url));
     // The owner's word stays if it fails: the order's limits decide.
     for (const item of all) if (!item.cut.error) item.cut = await sure(item).catch((error) => (console.info(error), item.cut));
   }

@@ -3,7 +3,7 @@
 import { doubtful as isDoubtful, doubtWords } from "../cutout/doubts.js";
 import { sceneColour } from "../cutout/shown.js";
 import { pieceRows } from "../cutout/pieces.js";
-import { answerPieces } from "../cutout/service.js";
+import { answerPiece } from "../cutout/service.js";
 import { fill, html, icon, say, styled } from "../page/dom.js";
 import { refusedWords } from "../looks/button.js";
 import { lookOf, singleLook } from "../looks/single.js";
@@ -152,9 +152,7 @@ export function severalTile(studio, several, item, { drop, signal }) {
 
   /** Keep or drop a doubtful piece. */
   async function answered(id, kept) {
-    const { public_id, pieces: all } = item.cut;
-    const now = all.map((one) => (one.id === id ? { ...one, kept, answered: true } : one));
-    several.recut(item, await answerPieces(public_id, now));
+    several.recut(item, await answerPiece(item.cut, id, kept));
   }
 
   /** Open the editor for the item's cut-out. */
