@@ -38,7 +38,8 @@ def test_an_api_that_delays_its_stop_reports_it_and_answers_until_the_second_sig
 
         api.server.handle_exit(signal.SIGTERM, None)
         until(lambda: not api.server.started or api.server.should_exit)
-        with pytest.raises(httpx.ConnectError):
+        # A call that races with the closing socket gets no answer; the next one finds nobody.
+        with pytest.raises((httpx.ConnectError, httpx.RemoteProtocolError, httpx.ReadError)):
             until(lambda: httpx.get(f"{http.base_url}/health/live").is_error)
 
 
