@@ -1,29 +1,31 @@
 /** The page: it shows one view and keeps the state that all views share. */
 
-import { accountView } from "./account/account.js";
 import { ask } from "./calls/api.js";
 import { html, say } from "./page/dom.js";
 import { Draft } from "./order/draft.js";
-import { composeView } from "./order/compose.js";
-import { galleryView } from "./result/gallery.js";
-import { brandsView } from "./account/brands.js";
 import { Header } from "./account/header.js";
-import { ledgerView } from "./account/ledger.js";
 import { Looks } from "./looks/looks.js";
+import { Part, loadParts } from "./page/part.js";
 import { Running } from "./calls/running.js";
 import { session } from "./calls/session.js";
 import { Several } from "./several/photos.js";
 import { signInOver, signInView } from "./account/signin.js";
-import { onReturn, persisted } from "./calls/waiting.js";
+import { onReturn, persisted, wait } from "./calls/waiting.js";
 import { lostWords } from "./page/words.js";
-import { workView } from "./result/work.js";
 
 const PAGES = { "": "Studio", gallery: "Gallery", brands: "Brands", credits: "Credits", account: "Account" };
 const TITLES = { ...PAGES, jobs: "Picture", sign: "Sign in" };
 const VIEWS = {
-  ...{ "": composeView, gallery: galleryView, jobs: workView },
-  ...{ brands: brandsView, credits: ledgerView, account: accountView },
+  "": new Part(() => import("./order/compose.js")),
+  jobs: new Part(() => import("./result/work.js")),
+  gallery: new Part(() => import("./result/gallery.js")),
+  brands: new Part(() => import("./account/brands.js")),
+  credits: new Part(() => import("./account/ledger.js")),
+  account: new Part(() => import("./account/account.js")),
 };
+
+/** Milliseconds from a view to the parts that it may need next: its own pictures and calls come first. */
+const SETTLED = 500;
 
 /** Passed to each view. */
 const studio = {
@@ -81,6 +83,7 @@ async function show() {
     if (signal.aborted) return;
     put(view, name || "studio");
     scrollTo(0, 0);
+    wait(SETTLED, signal).then(() => signal.aborted || loadParts());
     document.getElementById("key")?.focus({ preventScroll: true });
   } catch (error) {
     if (signal.aborted || error.name === "AbortError") return;
@@ -101,8 +104,8 @@ function put(view, name) {
 }
 
 async function opened(name, argument, signal) {
-  if (!studio.draft) await load();
-  return VIEWS[name](studio, argument, signal);
+  const [{ view }] = await Promise.all([VIEWS[name].get(), studio.draft ?? load()]);
+  return view(studio, argument, signal);
 }
 
 /** Load the data that all views need. Brands stay empty if this service has none. */

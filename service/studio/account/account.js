@@ -10,7 +10,7 @@ import { counted, credits, titled, when } from "../page/words.js";
 const ASK_EVERY = 2000;
 const DELIVERIES = "/v1/webhook/deliveries";
 
-export async function accountView({ catalogue }, _, signal) {
+export async function view({ catalogue }, _, signal) {
   const parts = await Promise.all([keys(signal), webhook(signal), usage(catalogue, signal)]);
   return html`
     <div class="sheet-page narrow">

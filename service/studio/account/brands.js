@@ -9,7 +9,7 @@ import { titled } from "../page/words.js";
 
 const path = (name) => `/v1/brands/${encodeURIComponent(name)}`;
 
-export async function brandsView(studio, _, signal) {
+export async function view(studio, _, signal) {
   const { output_presets } = studio.catalogue;
   const list = html`<ul class="brands"></ul>`;
   const place = html`<div></div>`;

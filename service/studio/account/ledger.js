@@ -9,7 +9,7 @@ import { credits, failureWords, ledgerWords, titled, when } from "../page/words.
 /** Entries and jobs in one answer. */
 const PAGE = 100;
 
-export async function ledgerView(studio, _, signal) {
+export async function view(studio, _, signal) {
   const [{ balance, entries }, { items }] = await Promise.all([
     ask(`/v1/credits?limit=${PAGE}`, { signal }),
     ask(`/v1/jobs?operation=swap&limit=${PAGE}`, { signal }),

@@ -28,7 +28,9 @@ export class Refusal extends Error {
   }
 }
 
-const AWAY = "The service does not answer. Check the connection. Nothing is lost.";
+/** Return the error of a call that got no answer. */
+export const unreachable = () =>
+  new Refusal(0, "unreachable", "The service does not answer. Check the connection. Nothing is lost.");
 /** Milliseconds to wait for an answer: a half-open connection may hang without an error. */
 const PATIENCE = 20_000;
 /** Milliseconds without progress after which an upload is aborted. */
@@ -43,7 +45,7 @@ export async function ask(path, { method = "GET", within = method === "GET" ? PA
     return answer.status === 204 ? null : await answer.json();
   } catch (error) {
     if (options.signal?.aborted) throw error;
-    throw new Refusal(0, "unreachable", AWAY); // cut off halfway
+    throw unreachable(); // cut off halfway
   }
 }
 
@@ -72,7 +74,7 @@ export async function send(path, options = {}) {
     });
   } catch (error) {
     if (signal?.aborted) throw error;
-    throw new Refusal(0, "unreachable", AWAY);
+    throw unreachable();
   }
   if (answer.ok) return answer;
   const refused = await refusal(answer);

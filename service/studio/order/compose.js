@@ -4,14 +4,16 @@ import { brandChoice } from "./brands.js";
 import { choicesOf, propsChoice } from "./choices.js";
 import { colourChoice } from "./colours.js";
 import { html } from "../page/dom.js";
-import { moreChoices } from "../more/more.js";
 import { Order } from "./order.js";
 import { photoStage } from "../stage/stage.js";
 import { presetChoice } from "./presets.js";
 import { Repainted } from "./repaint.js";
+import { Part } from "../page/part.js";
 import { tray } from "../result/tray.js";
 
-export async function composeView(studio, _, signal) {
+const MORE = new Part(() => import("../more/more.js"));
+
+export async function view(studio, _, signal) {
   const order = new Order(studio, signal);
   const { catalogue, thumbnails } = studio;
   const scene = choicesOf(studio, order, signal, {
@@ -38,7 +40,7 @@ export async function composeView(studio, _, signal) {
     ownHelp:
       "Your own words give an ordinary light, unless Backdrop has a model that reads them.",
   });
-  const view = html`
+  const page = html`
     <div class="studio">
       ${photoStage(studio, order, signal)}
       <section class="panel" aria-label="What to make">
@@ -47,11 +49,17 @@ export async function composeView(studio, _, signal) {
         ${brandChoice(studio)}
         <div class="choices">
           ${presetChoice(studio, order, signal)}${scene}${colourChoice(studio, order, signal)}${mood}
-          ${moreChoices(studio, order, signal)}
+          ${MORE.show(more, signal)}
         </div>
         ${order.element}
       </section>
     </div>`;
   order.start();
-  return view;
+  return page;
+
+  function more({ moreChoices }) {
+    const element = moreChoices(studio, order, signal);
+    if (order.refusal) order.dispatchEvent(new Event("answered")); // it may have come before
+    return element;
+  }
 }

@@ -12,7 +12,7 @@ import { REMEDIES, failureWords, stageWords, titled, when } from "../page/words.
 const PAGE = 24;
 const ASK_EVERY = 2000;
 
-export async function galleryView(studio, _, signal) {
+export async function view(studio, _, signal) {
   const { output_presets } = studio.catalogue;
   const list = html`<ul class="gallery"></ul>`;
   const more = html`<button class="button" id="more" onclick=${() => load().catch(wrong)}>Show more</button>`;

@@ -11,7 +11,7 @@ import { succeed } from "./result.js";
 import { persisted } from "../calls/waiting.js";
 import { lostWords, titled } from "../page/words.js";
 
-export async function workView(studio, jobId, signal) {
+export async function view(studio, jobId, signal) {
   const [job, asked] = await Promise.all([
     ask(`/v1/jobs/${jobId}`),
     ask(`/v1/jobs/${jobId}/request`).catch((error) => (error.passing ? Promise.reject(error) : null)),

@@ -1,17 +1,19 @@
 /** The stage: a person drops, pastes or chooses a photo, which is then shown here. */
 
 import { ask } from "../calls/api.js";
-import { shownCutout } from "../cutout/shown.js";
 import { html, icon, say, styled } from "../page/dom.js";
 import { FIELDS, UNMOVED, USUAL } from "../order/options.js";
-import { looksWall } from "../looks/wall.js";
 import { ACCEPTED, inspected, softWords, unshowable, Unusable, uploaded } from "../calls/photo.js";
-import { placeBoard } from "../place/board.js";
-import { severalTray } from "../several/tray.js";
 import { stepsBar } from "./steps.js";
+import { Part } from "../page/part.js";
 import { renderImage } from "../page/thumbnail.js";
 import { persisted } from "../calls/waiting.js";
 import { MOST_WEIGHT, lostWords, size, titled, weight, when } from "../page/words.js";
+
+const CUTOUT = new Part(() => import("../cutout/shown.js"));
+const PLACE = new Part(() => import("../place/board.js"));
+const LOOKS = new Part(() => import("../looks/wall.js"));
+const SEVERAL = new Part(() => import("../several/tray.js"));
 
 export function photoStage(studio, order, signal) {
   const { draft, several } = studio;
@@ -115,7 +117,7 @@ export function photoStage(studio, order, signal) {
     error.textContent = "";
     standing.abort();
     many = several.items.length > 0;
-    if (many) place.replaceChildren(severalTray(studio, several, signal));
+    if (many) place.replaceChildren(SEVERAL.show(({ severalTray }) => severalTray(studio, several, signal), signal));
     else if (draft.source) stand(draft.source);
     else place.replaceChildren(empty());
   }
@@ -162,8 +164,9 @@ export function photoStage(studio, order, signal) {
     const next = () => go("place");
     const check = (look) => order.check(look && (() => (go("cutout"), look())));
     here.addEventListener("abort", () => check(null));
-    const shown = shownCutout(studio, source, { print, photo, file, heard, check, next, signal: here });
-    const wall = looksWall(studio, { place: () => go("place"), signal: here });
+    const asked = { print, photo, file, heard, check, next, signal: here };
+    const shown = CUTOUT.show(({ shownCutout }) => shownCutout(studio, source, asked), here);
+    const wall = LOOKS.show(({ looksWall }) => looksWall(studio, { place: () => go("place"), signal: here }), here);
     const views = {
       cutout: html`<div class="stage-step">${print}${shown}${caption}</div>`,
       place: html`<div class="stage-step" hidden></div>`,
@@ -193,7 +196,7 @@ export function photoStage(studio, order, signal) {
       for (const [one, view] of Object.entries(views)) view.hidden = one !== to;
       if (to === "place" && !views.place.children.length) {
         board = new AbortController();
-        views.place.replaceChildren(placeBoard(studio, cut, board.signal));
+        views.place.replaceChildren(PLACE.show(({ placeBoard }) => placeBoard(studio, cut, board.signal), board.signal));
       }
       if (!still && element.getBoundingClientRect().top < 0) element.scrollIntoView({ block: "start" });
     }

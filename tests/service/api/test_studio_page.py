@@ -149,6 +149,20 @@ def test_every_imported_module_exists() -> None:
             assert missing == [], name
 
 
+def test_the_first_view_needs_at_most_120_kb_compressed(studio: Any) -> None:
+    """Counts what it imports statically. The other parts load when a person needs them, or while the page is idle."""
+    needed = ["app.js", "order/compose.js"]  # compose.js is the view that opens first
+    for name in needed:
+        imports = re.findall(r'^import (?:[^;]* from )?"(\.[^"]+)";', (FOLDER / name).read_text("utf-8"), re.MULTILINE)
+        paths = {(FOLDER / name).parent.joinpath(one).resolve().relative_to(FOLDER).as_posix() for one in imports}
+        needed += sorted(paths - set(needed))
+    addresses = [one for one in Loaded(studio.get("/").text).addresses if one.startswith("/studio/")]
+    paths = {"/", *addresses, *(f"/studio/{name}" for name in needed)}
+    answers = [studio.get(path, headers={"Accept-Encoding": "gzip"}) for path in sorted(paths)]
+
+    assert 90_000 < sum(int(answer.headers["content-length"]) for answer in answers) <= 120_000
+
+
 @pytest.mark.parametrize(
     "path",
     ["no.js", "..%2Fcatalogues%2Fmoods.toml", "%2e%2e%2fapp.py", "app.py", ".hidden.js", "index.html%00.js", "é.js"],

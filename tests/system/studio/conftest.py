@@ -263,6 +263,7 @@ def planned(tab: Visit, **query: str | None) -> dict[str, list[str]]:
 
 
 def unfold(page: Any, choice: str) -> None:
+    page.locator(f"[data-choice={choice}]").wait_for(state="attached")  # "More" loads after the view
     more = page.locator("details.more", has=page.locator(f"[data-choice={choice}]"))
     if more.count() and more.get_attribute("open") is None:
         more.locator("> summary").click()
