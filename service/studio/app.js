@@ -105,6 +105,7 @@ function put(view, name) {
 
 async function opened(name, argument, signal) {
   const [{ view }] = await Promise.all([VIEWS[name].get(), studio.draft ?? load()]);
+  signal.throwIfAborted();
   return view(studio, argument, signal);
 }
 

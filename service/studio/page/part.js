@@ -33,8 +33,9 @@ export class Part {
     if (this.#module) return made(this.#module);
     const words = html`<p class="hint" role="status">Opening …</p>`;
     const lost = (refusal) => (words.textContent = refusal ? lostWords(refusal) : "Opening …");
-    const opened = persisted(() => this.get(), { signal, lost });
-    opened.then((module) => words.replaceWith(made(module)), (error) => signal.aborted || console.error(error));
+    persisted(() => this.get(), { signal, lost })
+      .then((module) => signal.aborted || words.replaceWith(made(module)))
+      .catch((error) => signal.aborted || console.error(error));
     return words;
   }
 }
