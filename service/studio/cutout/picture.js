@@ -23,14 +23,18 @@ export class Picture {
   #near = 1;
   /** An element or bitmap that shows the photo; null: the browser can't show it. */
   #photo;
+  #readable;
   #mask = null;
   #layers = null;
   /** The service's cut-out, whose edges are free of the old background; null: not fetched yet. */
   #cutout = null;
   #preview = null;
+  /** The coming drawing; null: none. */
+  #due = null;
 
   constructor(photo) {
     this.#photo = photo;
+    this.#readable = Boolean(photo && pixelsOf(photo, 1, 1));
     new ResizeObserver(() => this.#draw()).observe(this.element);
   }
 
@@ -62,7 +66,7 @@ export class Picture {
 
   /** Whether the cut-out has a plain ground: the browser may forbid reading the photo's pixels. */
   get grounded() {
-    return Boolean(this.#layers?.photo);
+    return Boolean(this.#mask && this.#readable);
   }
 
   /** Return whether the mask keeps a point, [x, y] as shares of the photo. */
@@ -81,7 +85,13 @@ export class Picture {
     this.#draw();
   }
 
+  /** Draw once, after the frame that shows what a person pressed. */
   #draw() {
+    this.#due ??= requestAnimationFrame(() => setTimeout(() => this.#paint()));
+  }
+
+  #paint() {
+    this.#due = null;
     const { clientWidth, clientHeight } = this.element;
     if (!this.#preview || !clientWidth) return;
     const density = Math.min(devicePixelRatio * this.#near, MOST_SIDE / Math.max(clientWidth, clientHeight));
@@ -120,7 +130,7 @@ export class Picture {
     const pixels = pixelsOf(this.#mask, width, height);
     const data = new Uint8Array(pixels.length);
     for (let at = 0; at < data.length; at++) data[at] = pixels[at];
-    const photo = this.#photo && pixelsOf(this.#photo, width, height);
+    const photo = this.#readable && pixelsOf(this.#photo, width, height);
     const of = photo && { dim: dimming(photo, data), ground: contrasting(photo, data, width) };
     return { width, height, data, photo, ...of };
   }
