@@ -16,12 +16,12 @@ import { lostWords } from "./page/words.js";
 const PAGES = { "": "Studio", gallery: "Gallery", brands: "Brands", credits: "Credits", account: "Account" };
 const TITLES = { ...PAGES, jobs: "Picture", sign: "Sign in" };
 const VIEWS = {
-  "": new Part(() => import("./order/compose.js")),
-  jobs: new Part(() => import("./result/work.js")),
-  gallery: new Part(() => import("./result/gallery.js")),
-  brands: new Part(() => import("./account/brands.js")),
-  credits: new Part(() => import("./account/ledger.js")),
-  account: new Part(() => import("./account/account.js")),
+  "": new Part("order/compose.js"),
+  jobs: new Part("result/work.js"),
+  gallery: new Part("result/gallery.js"),
+  brands: new Part("account/brands.js"),
+  credits: new Part("account/ledger.js"),
+  account: new Part("account/account.js"),
 };
 
 /** Milliseconds from a view to the parts that it may need next: its own pictures and calls come first. */

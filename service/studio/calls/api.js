@@ -32,7 +32,7 @@ export class Refusal extends Error {
 export const unreachable = () =>
   new Refusal(0, "unreachable", "The service does not answer. Check the connection. Nothing is lost.");
 /** Milliseconds to wait for an answer: a half-open connection may hang without an error. */
-const PATIENCE = 20_000;
+export const PATIENCE = 20_000;
 /** Milliseconds without progress after which an upload is aborted. */
 const STALLED = 30_000;
 

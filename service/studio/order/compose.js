@@ -11,7 +11,7 @@ import { Repainted } from "./repaint.js";
 import { Part } from "../page/part.js";
 import { tray } from "../result/tray.js";
 
-const MORE = new Part(() => import("../more/more.js"));
+const MORE = new Part("more/more.js");
 
 export async function view(studio, _, signal) {
   const order = new Order(studio, signal);

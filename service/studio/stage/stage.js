@@ -10,10 +10,10 @@ import { renderImage } from "../page/thumbnail.js";
 import { persisted } from "../calls/waiting.js";
 import { MOST_WEIGHT, lostWords, size, titled, weight, when } from "../page/words.js";
 
-const CUTOUT = new Part(() => import("../cutout/shown.js"));
-const PLACE = new Part(() => import("../place/board.js"));
-const LOOKS = new Part(() => import("../looks/wall.js"));
-const SEVERAL = new Part(() => import("../several/tray.js"));
+const CUTOUT = new Part("cutout/shown.js");
+const PLACE = new Part("place/board.js");
+const LOOKS = new Part("looks/wall.js");
+const SEVERAL = new Part("several/tray.js");
 
 export function photoStage(studio, order, signal) {
   const { draft, several } = studio;

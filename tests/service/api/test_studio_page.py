@@ -145,7 +145,8 @@ def test_every_imported_module_exists() -> None:
         if name.endswith(".js"):
             text = (FOLDER / name).read_text("utf-8")
             asked = re.findall(r'(?:from|import\() ?"(\.[^"]+)"', text)
-            missing = [one for one in asked if not ((FOLDER / name).parent / one).is_file()]
+            parts = [FOLDER / one for one in re.findall(r'new Part\("([^"]+)"', text)]
+            missing = [one for one in [(FOLDER / name).parent / path for path in asked] + parts if not one.is_file()]
             assert missing == [], name
 
 

@@ -233,6 +233,7 @@ def test_outages_and_reloads_on_a_slow_connection_lose_nothing_and_charge_nothin
     tab.open("credits")
     other.locator("#balance").get_by_text("10 credits").wait_for()
     page.bring_to_front()
+    page.wait_for_load_state("networkidle")  # the parts that load after the view
     line = Line(page)
     several = count > 1
     lost = page.get_by_text("No connection. Trying again")

@@ -10,7 +10,7 @@ from service.settings import Settings
 from testkit.browser import Visit
 from testkit.polling import until
 from testkit.up import Up, ended, grey, job_id
-from tests.system.studio.conftest import Guest, assert_accessible, choose_scene, on_stage, small_bottle
+from tests.system.studio.conftest import Guest, assert_accessible, choose_scene, on_stage, put_on_stage, small_bottle
 
 
 def test_an_unknown_key_is_reported_in_words(tab: Visit, guest: Guest) -> None:
@@ -103,6 +103,18 @@ def test_a_page_that_failed_to_load_can_be_signed_out_of(tab: Visit, guest: Gues
     page.get_by_role("button", name="Sign out").click()
 
     page.get_by_label("Your key").wait_for()
+
+
+def test_a_part_of_the_page_that_a_bad_line_lost_comes_by_itself_and_the_photo_stays(tab: Visit, guest: Guest) -> None:
+    tab.mean("ERR_FAILED")
+    tab.context.route("**/studio/more/text.js", lambda route: route.abort())  # a module that another one imports
+    page = tab.sign_in(guest.key)
+    page.get_by_text("No connection. Trying again").wait_for()
+    put_on_stage(page, small_bottle())
+    page.get_by_alt_text("Your photo, bottle.jpg").wait_for()
+    tab.context.unroute_all()
+    page.locator("details.more").wait_for()
+    assert page.get_by_alt_text("Your photo, bottle.jpg").is_visible()
 
 
 def test_a_client_that_must_sign_gets_an_explanation_and_stays_signed_in(tab: Visit, up: Up) -> None:

@@ -127,6 +127,7 @@ def test_photos_dropped_during_an_outage_are_sent_after_it(tab: Visit, guest: Gu
     tab.mean("ERR_INTERNET_DISCONNECTED")
     page = tab.sign_in(guest.key)
     page.get_by_text("Drop product photos").wait_for()
+    page.wait_for_load_state("networkidle")  # the parts that load after the view
     tab.context.set_offline(True)
     drop(page, small_bottle(), "alone.jpg")
     page.get_by_text("No connection. Trying again").wait_for()
