@@ -7,7 +7,7 @@ import { liveFigure } from "../looks/live.js";
 import { lacking } from "../order/options.js";
 import { renderImage } from "../page/thumbnail.js";
 import { titled } from "../page/words.js";
-import { choice, radios, slide } from "./controls.js";
+import { choice, lastingBox, radios, slide } from "./controls.js";
 import { pictureField, pictureOf } from "./picture.js";
 import { sketch } from "./sketch.js";
 
@@ -219,11 +219,13 @@ export function backgroundChoice(context) {
   function rendersField() {
     const list = html`<fieldset class="cards"><legend class="unseen">Earlier pictures</legend></fieldset>`;
     const words = html`<p class="hint" role="status"></p>`;
+    const lasting = lastingBox(draft);
     let asked = false;
     const inputs = new Map();
-    return { element: html`<div class="part">${list}${words}</div>`, show: refresh };
+    return { element: html`<div class="part">${list}${words}${lasting.element}</div>`, show: refresh };
 
     function refresh() {
+      lasting.show(true);
       for (const [id, input] of inputs) input.checked = id === draft.ground.background_render;
       if (asked) return;
       asked = true;

@@ -50,6 +50,17 @@ export function radios(name, legend, choices, choose) {
   return { element, show };
 }
 
+/** Return a box that keeps a choice beyond this photo: {element, show(shown)}. */
+export function lastingBox(draft) {
+  const input = html`<input type="checkbox" onchange=${() => draft.change({ lasting: input.checked })} />`;
+  const element = html`<label class="row">${input} For the next photos too</label>`;
+  const show = (shown) => {
+    element.hidden = !shown;
+    input.checked = draft.lasting;
+  };
+  return { element, show };
+}
+
 /** The nine places: [name, row, column]. */
 export const PLACES = ["top", "", "bottom"].flatMap((row) =>
   ["left", "", "right"].map((column) => [row, column].filter(Boolean).join("_") || "center"),

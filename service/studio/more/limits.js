@@ -1,7 +1,8 @@
 /** The choice of the limits that a paid picture must keep. */
 
 import { html } from "../page/dom.js";
-import { choice, radios } from "./controls.js";
+import { USUAL } from "../order/options.js";
+import { choice, lastingBox, radios } from "./controls.js";
 
 const SETS = [
   ["none", "No limits"],
@@ -24,17 +25,19 @@ export function limitsChoice(context) {
   const { draft } = context.studio;
   const sets = radios("accept", "Pay only for pictures that pass", SETS, (accept) => draft.change({ acceptance: { accept } }));
   const about = html`<p class="hint"></p>`;
+  const lasting = lastingBox(draft);
   return choice(context, {
     field: "acceptance",
     title: "Limits",
     fields: ["accept"],
     words: limitsWords,
     usual: "Standard limits again",
-    body: [sets.element, about],
+    body: [sets.element, about, lasting.element],
     show() {
       const { accept } = draft.acceptance;
       sets.show(accept);
       about.textContent = SAYS[accept] ?? OWN;
+      lasting.show(accept !== USUAL.acceptance.accept);
     },
   });
 }

@@ -63,6 +63,8 @@ export class Draft extends EventTarget {
       brand: null,
       /** The seed kept for "same background"; null: a new one. */
       seed: null,
+      /** Whether limits and an earlier picture's background hold for the next photos too. */
+      lasting: false,
       ...kept(DRAFT),
       placement: { ...UNMOVED, ...kept(DRAFT)?.placement },
       /** Background, shadow, frame, text and limits: each a record of USUAL. */
@@ -100,6 +102,12 @@ export class Draft extends EventTarget {
   /** Whether the placement differs from the default. */
   get moved() {
     return Object.entries(UNMOVED).some(([name, value]) => this.placement[name] !== value);
+  }
+
+  /** The changes that end what was chosen for the photo on the stage only. */
+  get ended() {
+    const ground = this.ground.background === "render" ? { ground: USUAL.ground } : {};
+    return this.lasting ? {} : { ...ground, acceptance: USUAL.acceptance };
   }
 
   /** Apply changes. A new photo resets the placement and the seed. */
@@ -212,7 +220,7 @@ export class Draft extends EventTarget {
   }
 
   #keep() {
-    const fields = ["source", "seed", ...Object.keys(UNDOABLE)].map((field) => [field, this[field]]);
+    const fields = ["source", "seed", "lasting", ...Object.keys(UNDOABLE)].map((field) => [field, this[field]]);
     const whole = { ...Object.fromEntries(fields), past: this.#past };
     // If storage is full, leave out the preview; the store has the photo itself.
     if (!keep(DRAFT, whole)) keep(DRAFT, { ...whole, source: this.source && { ...this.source, preview: null } });

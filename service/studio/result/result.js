@@ -5,7 +5,7 @@ import { edges } from "./edges.js";
 import { sourceOf } from "./failure.js";
 import { fill, html, say } from "../page/dom.js";
 import { named, spoken } from "../page/names.js";
-import { USUAL, dressedLike, optionsOf } from "../order/options.js";
+import { dressedLike, optionsOf } from "../order/options.js";
 import { presetCards } from "../order/presets.js";
 import { reportCard, verdict } from "./report.js";
 import { fileName, saveOne } from "../calls/saving.js";
@@ -117,13 +117,13 @@ function furtherPictures({ studio, job: { render }, asked }, failed) {
     return like(seed, { output_preset: place.name }, dressedLike(render));
   }
 
-  /** Start the next photo with the same choices. An earlier picture's background was for this one. */
+  /** Start the next photo with the same choices, without those of this photo. */
   function next() {
     const { several, draft } = studio;
     const { acceptance } = draft; // the order's own limits were for this picture
     several.clear();
     draft.from(asked);
-    draft.change({ source: null, acceptance, ...(draft.ground.background === "render" ? { ground: USUAL.ground } : {}) });
+    draft.change({ source: null, acceptance, ...draft.ended });
     studio.go("");
   }
 

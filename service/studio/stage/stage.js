@@ -2,7 +2,7 @@
 
 import { ask } from "../calls/api.js";
 import { html, icon, say, styled } from "../page/dom.js";
-import { FIELDS, UNMOVED, USUAL } from "../order/options.js";
+import { FIELDS, UNMOVED } from "../order/options.js";
 import { ACCEPTED, inspected, softWords, unshowable, Unusable, uploaded } from "../calls/photo.js";
 import { stepsBar } from "./steps.js";
 import { Part } from "../page/part.js";
@@ -100,9 +100,7 @@ export function photoStage(studio, order, signal) {
       const key = await persisted(send, { signal: mine.signal, lost });
       if (busy !== mine) return;
       last = { key, file };
-      // An earlier picture's background was meant for the photo before.
-      const pinned = draft.source && draft.ground.background === "render" ? { ground: USUAL.ground } : {};
-      draft.change({ ...pinned, source: { key, name: file.name, reference: file.name, bytes: file.size, ...seen } });
+      draft.change({ ...(draft.source ? draft.ended : {}), source: { key, name: file.name, reference: file.name, bytes: file.size, ...seen } });
       say(`${file.name} is on the stage. ${softWords(seen)}`);
     } catch (refused) {
       if (busy !== mine || mine.signal.aborted) return;

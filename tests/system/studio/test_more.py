@@ -21,6 +21,7 @@ from tests.system.studio.conftest import (
     middle,
     on_stage,
     planned,
+    put_on_stage,
     small_bottle,
     unfold,
     uploaded,
@@ -106,6 +107,21 @@ def test_a_colour_and_a_shadow_outlive_a_reload_are_undone_ordered_and_ordered_a
     page.get_by_role("button", name="Another photo, same settings").click()
     page.get_by_text("Drop product photos").wait_for()
     assert page.locator("[data-choice=ground] .choice-value").inner_text() == "Plain colour #f2f0ec"
+
+
+def test_limits_are_for_one_photo_unless_its_owner_keeps_them(tab: Visit, guest: Guest) -> None:
+    page = on_stage(tab, guest, small_bottle(), cut=True)
+    limits = open_more(page, "acceptance")
+    keep = limits.get_by_label("For the next photos too")
+    assert keep.is_hidden(), "Standard is what each photo begins with"
+    for name, kept in (("second.jpg", False), ("third.jpg", True)):
+        press(limits, "accept", "strict")
+        planned(tab, accept="strict")
+        keep.set_checked(kept)
+        put_on_stage(page, small_bottle(), name)
+        page.get_by_alt_text(f"Your photo, {name}").wait_for()
+        page.locator("#make[aria-disabled=false]").wait_for()
+        planned(tab, accept="strict" if kept else "standard")
 
 
 @pytest.mark.usefixtures("busy")
