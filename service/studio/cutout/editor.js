@@ -15,8 +15,8 @@ import { OPACITY, limitedSize, toolBar, toolWords, topBar } from "./tools.js";
  * Open a cut-out in the editor.
  *
  * @param {object} view the cut-out from the API
- * @param {object} options `photo`: the photo as a Blob, or null to fetch it; `lookAt`: a box of the photo to show first,
- *   or null
+ * @param {object} options `photo`: the photo as a Blob, or null to fetch it; `lookAt`: a box of the photo to show
+ *   first, or null; `signal`
  * @returns the changed cut-out, or null if nothing was saved. Throws Refusal if it can't be opened.
  */
 export async function mend(view, { photo, lookAt = null, signal }) {

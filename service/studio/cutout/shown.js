@@ -55,8 +55,7 @@ export function shownCutout(studio, source, { print, photo, file, heard, check, 
   const fix = button("Fix", "fix", () => turn(true));
   const brush = button("Mend by brush", "mend", () => open());
   const over = button("Start over", "start-over", () => work("Going back …", () => wishes.startOver()));
-  const compare = html`
-    <button class="button small" id="compare-photo" aria-pressed="false" onclick=${() => peek(!peeking)}>Photo</button>`;
+  const compare = button("Photo", "compare-photo", () => peek(!peeking));
   const undo = html`
     <button class="quiet round" aria-label="Undo" title="Undo (Ctrl + Z)" onclick=${undone}>${icon("undo")}</button>`;
   const tools = html`

@@ -1,6 +1,7 @@
 /** The editor's controls: tools, brush, view. */
 
 import { html, icon } from "../page/dom.js";
+import { slide } from "../more/controls.js";
 import { segments } from "../stage/steps.js";
 import { KEYS } from "./keyboard.js";
 
@@ -34,19 +35,15 @@ export const toolWords = (name) => TOOLS.find(([one]) => one === name).slice(1).
  */
 export function toolBar(editor) {
   const { board, state } = editor;
-  const slider = (id, words, [least, most, step], hear) => html`
-    <div class="mend-slider">
-      <label for=${id}>${words}</label>
-      <input type="range" id=${id} min=${least} max=${most} step=${step} oninput=${({ target }) => hear(+target.value)} />
-    </div>`;
+  const resize = (value) => editor.resizeBrush(sizeOf(value));
+  const size = slide("brush-size", "Brush size", { min: 0, max: 100, step: 1 }, resize);
+  const [min, max] = OPACITY;
+  const opacity = slide("brush-opacity", "Opacity", { min, max, step: 5 }, (value) => editor.thicken(value));
   const element = html`
     <div class="mend-tools">
       ${segments("mend-set", "tool", "Tool", TOOLS, (name) => editor.choose(name))}
       <p class="hint mend-about"></p>
-      <div class="mend-brush">
-        ${slider("brush-size", "Brush size", [0, 100, 1], (value) => editor.resizeBrush(sizeOf(value)))}
-        ${slider("brush-opacity", "Opacity", [...OPACITY, 5], (value) => editor.thicken(value))}
-      </div>
+      ${size.element} ${opacity.element}
       <label class="mend-check"><input type="checkbox" onchange=${() => editor.follow()} />Snap to edges</label>
       ${segments("mend-set", "look", "Shown", LOOKS, (name) => editor.showAs(name))}
       <details class="mend-keys">
@@ -55,19 +52,17 @@ export function toolBar(editor) {
       </details>
     </div>`;
   const find = (what) => element.querySelector(what);
-  const [size, opacity] = ["#brush-size", "#brush-opacity"].map(find);
   const follows = find("[type=checkbox]");
   return { element, show };
 
   function show() {
     find(`[value=${state.tool}]`).checked = find(`[value=${state.look}]`).checked = true;
     find(".mend-about").textContent = TOOLS.find(([name]) => name === state.tool)[2];
-    for (const input of [size, follows]) input.disabled = !board.paints;
-    opacity.parentElement.hidden = state.tool !== "glass";
-    size.value = valueOf(board.brush.size);
-    size.setAttribute("aria-valuetext", `${Math.round(2 * board.brush.size)} pixels of the screen`);
-    opacity.value = state.opacity;
-    opacity.setAttribute("aria-valuetext", `${state.opacity} %`);
+    for (const input of [size.input, follows]) input.disabled = !board.paints;
+    opacity.element.hidden = state.tool !== "glass";
+    const pixels = Math.round(2 * board.brush.size);
+    size.show(valueOf(board.brush.size), `${pixels} px`, `${pixels} pixels of the screen`);
+    opacity.show(state.opacity, `${state.opacity} %`);
     follows.checked = board.brush.follows;
   }
 }
