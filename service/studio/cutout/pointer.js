@@ -1,4 +1,4 @@
-/** Mouse, pen and fingers on the board: drawing, picking, panning, the wheel, and pinching. */
+/** Mouse, pen and fingers on the board: drawing, panning, the wheel, and pinching. */
 
 /** A second finger within these milliseconds and CSS pixels cancels the stroke: the person meant to pinch. */
 const SOON = 300;
@@ -11,9 +11,9 @@ const LINE = 32;
 /**
  * Listen for pointers. With Shift a stroke continues in a straight line from the end of the last one.
  *
- * @param actions {tool(), pick(x, y), seen(x, y)}: the tool's name; a click on the photo; the mouse's position, or null
+ * @param actions {tool(), seen(x, y)}: the tool's name; the mouse's position, or null
  */
-export function listenToPointers(canvas, board, { tool, pick, seen }) {
+export function listenToPointers(canvas, board, { tool, seen }) {
   const { viewport } = board;
   /** By pointer id: {x, y, does, from, since}. */
   const held = new Map();
@@ -34,7 +34,7 @@ export function listenToPointers(canvas, board, { tool, pick, seen }) {
     held.set(event.pointerId, { x, y, does, from: [x, y], since: event.timeStamp });
     if (held.size === 2 && event.pointerType === "touch") return startPinch(event);
     if (held.size > 1) return held.delete(event.pointerId);
-    if (does !== "move" && does !== "pick") board.begin(...viewport.toPhoto(x, y), event.shiftKey);
+    if (does !== "move") board.begin(...viewport.toPhoto(x, y), event.shiftKey);
   });
 
   canvas.addEventListener("pointermove", (event) => {
@@ -52,9 +52,7 @@ export function listenToPointers(canvas, board, { tool, pick, seen }) {
   });
 
   const up = (event) => {
-    const one = held.get(event.pointerId);
-    if (!one) return;
-    held.delete(event.pointerId);
+    if (!held.delete(event.pointerId)) return;
     if (pinch) {
       // The finger that is left draws nothing until it is lifted.
       pinch = null;
@@ -63,7 +61,6 @@ export function listenToPointers(canvas, board, { tool, pick, seen }) {
     }
     if (event.type === "pointercancel") board.cancel();
     else if (board.drawing) board.end();
-    else if (one.does === "pick" && far(one) < 6) pick(...viewport.toPhoto(one.x, one.y));
   };
   canvas.addEventListener("pointerup", up);
   canvas.addEventListener("pointercancel", up);

@@ -2,8 +2,6 @@
 
 /** Pixels of the screen from which a movement counts as a drag. */
 const DRAG = 6;
-/** Milliseconds that a finger must rest before it draws; earlier movements scroll the page. */
-const REST = 250;
 /** Step of the arrow keys as a share of the photo: plain, and with Alt. */
 const [STEP, FINE] = [0.02, 0.004];
 const ARROWS = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] };
@@ -48,47 +46,14 @@ export function listenForPlaces(element, { drawn, chosen }) {
     chosen(meant);
   }
 
-  const pointer = (name, heard) =>
-    element.addEventListener(name, (event) => event.pointerType !== "touch" && heard(event));
-  pointer("pointerdown", (event) => {
-    if (event.button !== 0) return;
+  element.addEventListener("pointerdown", (event) => {
+    if (event.button !== 0 || !event.isPrimary) return;
     element.setPointerCapture(event.pointerId);
     from = to = at(event);
   });
-  pointer("pointermove", (event) => event.buttons && from && move(at(event)));
-  pointer("pointerup", () => from && end());
-  pointer("pointercancel", drop);
-
-  let timer = 0;
-  let rested = false;
-  const touch = (name, heard) => element.addEventListener(name, heard, { passive: false });
-  touch("touchstart", ({ touches }) => {
-    clearTimeout(timer);
-    rested = false;
-    if (touches.length > 1) return void drop();
-    from = to = at(touches[0]);
-    timer = setTimeout(() => ((rested = true), drawn([...from, ...from], false)), REST);
-  });
-  touch("touchmove", (event) => {
-    if (!from) return;
-    const point = at(event.touches[0]);
-    if (rested) {
-      event.preventDefault(); // stops the page from scrolling
-      return void move(point);
-    }
-    to = point;
-    if (place().length === 2) return;
-    clearTimeout(timer);
-    drop();
-  });
-  touch("touchend", (event) => {
-    clearTimeout(timer);
-    if (!from) return;
-    event.preventDefault(); // suppresses the emulated mouse events
-    end();
-  });
-  touch("touchcancel", () => (clearTimeout(timer), drop()));
-  element.addEventListener("contextmenu", (event) => rested && event.preventDefault());
+  element.addEventListener("pointermove", (event) => event.buttons && from && move(at(event)));
+  element.addEventListener("pointerup", () => from && end());
+  element.addEventListener("pointercancel", drop); // the browser scrolls, or two fingers zoom
 
   element.addEventListener("keydown", (event) => {
     const arrow = ARROWS[event.key];

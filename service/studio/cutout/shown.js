@@ -1,6 +1,7 @@
 /** The cut-out of the photo on the stage: made at once, free. One question, "Is this right?", and the tools to fix it. */
 
 import { fill, html, icon, say, styled } from "../page/dom.js";
+import { asksUndo } from "../page/undo.js";
 import { keep, kept } from "../calls/session.js";
 import { guessOf, stanceWords, stancesBar } from "../place/stances.js";
 import { segments } from "../stage/steps.js";
@@ -53,14 +54,14 @@ export function shownCutout(studio, source, { print, photo, file, heard, check, 
   const yes = button("Yes", "right", right);
   const fix = button("Fix", "fix", () => turn(true));
   const brush = button("Mend by brush", "mend", () => open());
-  const compare = html`
-    <button class="button small" id="compare-photo" aria-pressed="false" title="V" onclick=${() => peek(!peeking)}>Photo</button>`;
+  const over = button("Start over", "start-over", () => work("Going back …", () => wishes.startOver()));
+  const compare = button("Photo", "compare-photo", () => peek(!peeking));
   const undo = html`
     <button class="quiet round" aria-label="Undo" title="Undo (Ctrl + Z)" onclick=${undone}>${icon("undo")}</button>`;
   const tools = html`
     <div class="row centre" hidden>
       ${segments("looks", "wish", "A click on the picture says", WISHES, (kind) => ((wanted = kind), update()))} ${undo}
-      ${brush}
+      ${brush} ${over}
     </div>`;
   const stances = stancesBar((stance) => {
     draft.change({ placement: { ...draft.placement, stance } });
@@ -79,6 +80,8 @@ export function shownCutout(studio, source, { print, photo, file, heard, check, 
   let busy = null;
   let timer = 0;
   addEventListener("keydown", pressed, { signal });
+  // A correction may have to replace the mask on its way; leaving then would lose what was mended before.
+  addEventListener("beforeunload", (event) => busy && event.preventDefault(), { signal });
   draft.addEventListener("change", ({ detail }) => "placement" in detail && picture && stand(), { signal });
   start();
   return element;
@@ -92,9 +95,8 @@ export function shownCutout(studio, source, { print, photo, file, heard, check, 
     try {
       const found = await persisted(() => cutOut(source, { signal, again }), { signal, lost });
       if (found.error || found.status !== "SUCCESS") return void fill(element, refused(found.error));
-      const view = await wishes.begin(found);
-      wishes.take(view, await persisted(() => maskOf(view), { signal, lost }));
-      await begin(view);
+      wishes.take(found, await persisted(() => maskOf(found), { signal, lost }));
+      await begin(found);
       await show(false);
     } catch (error) {
       if (!signal.aborted) fill(element, refused(error));
@@ -131,9 +133,6 @@ export function shownCutout(studio, source, { print, photo, file, heard, check, 
     picture = new Picture(whole ? photo : null);
     print.append(picture.element, overlay);
     listenForPlaces(picture.element, { drawn, chosen: wish });
-    for (const [event, on] of [["pointerdown", true], ["pointerup", false], ["pointercancel", false]]) {
-      picture.element.addEventListener(event, () => fixing || peek(on));
-    }
     const head = html`<div class="row centre">${question}${yes}${fix}${compare}</div>`;
     fill(element, head, tools, help, trouble, list, stances.element);
     element.querySelector(`[value=${wanted}]`).checked = true;
@@ -164,6 +163,7 @@ export function shownCutout(studio, source, { print, photo, file, heard, check, 
   /** Show the tools and the whole photo, or the question and the product large. */
   function turn(on) {
     fixing = on;
+    print.classList.toggle("fixing", on);
     peek(false);
     near();
     if (wishes.now) update();
@@ -192,8 +192,8 @@ export function shownCutout(studio, source, { print, photo, file, heard, check, 
     const open = doubtful(view) && !isChecked();
     const sure = isChecked() && Boolean(view.product_box);
     undo.disabled = busy !== null || !wishes.canUndo;
-    const [click, draw] = matchMedia("(pointer: coarse)").matches ? ["Tap", "hold and draw"] : ["Click", "draw"];
-    const hint = `${click} ${WISHES.find(([kind]) => kind === wanted)[2]} in the picture, or ${draw} a box around it.`;
+    over.hidden = view.cut_by === "network";
+    const hint = `Click ${WISHES.find(([kind]) => kind === wanted)[2]} in the picture, or draw a box around it.`;
     help.textContent = busy ?? (fixing ? hint : "");
     question.textContent = sure ? "You said that it is right." : fixing ? "Is this right now?" : "Is this right?";
     check(open ? look : null);
@@ -320,20 +320,10 @@ export function shownCutout(studio, source, { print, photo, file, heard, check, 
     trouble.textContent = message;
   }
 
-  /** Keys of this step: V shows photo or cut-out, Ctrl + Z undoes. */
   function pressed(event) {
-    const typing = event.target.matches?.("input:not([type=radio], [type=checkbox], [type=range]), textarea, select");
-    if (!picture || typing || event.altKey || !element.getClientRects().length) return;
-    if (document.querySelector("dialog[open]") || event.defaultPrevented) return;
-    const key = event.key.toLowerCase();
-    if (event.ctrlKey || event.metaKey) {
-      if (key !== "z" || event.shiftKey || !wishes.canUndo) return;
-      event.preventDefault();
-      undone();
-    } else if (key === "v" && !compare.hidden) {
-      peek(!peeking);
-      say(peeking ? "The photo." : "The cut-out.");
-    }
+    if (!asksUndo(event) || !wishes.canUndo || !element.getClientRects().length) return;
+    event.preventDefault();
+    undone();
   }
 
   /** Open the editor at a box of the photo, or on the whole photo. */
@@ -344,8 +334,7 @@ export function shownCutout(studio, source, { print, photo, file, heard, check, 
     say("Opening.");
     try {
       const { mend } = await import("./editor.js");
-      const mended = await mend(wishes.now.view, { photo: file, colour: sceneColour(studio), lookAt, signal });
-      wishes.rebase();
+      const mended = await mend(wishes.now.view, { photo: file, lookAt, signal });
       if (signal.aborted) return;
       if (mended) wishes.take(mended, await maskOf(mended));
       if (mended) await show();
@@ -373,10 +362,4 @@ function around(boxes) {
 function placed(element, [left, top, right, bottom]) {
   const [x, y, width, height] = [left, top, right - left, bottom - top].map((share) => `${100 * share}%`);
   return styled(element, { left: x, top: y, width, height });
-}
-
-/** Return the largest colour of the chosen scene, as CSS. */
-export function sceneColour({ draft, catalogue }) {
-  const scene = catalogue.scene_types.find(({ name }) => name === draft.scene_type);
-  return draft.colours[0] ?? scene?.palette?.[0] ?? "#d9d9d9";
 }

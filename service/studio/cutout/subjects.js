@@ -8,11 +8,6 @@ const [WITHIN, FILLS] = [0.9, 0.5];
 const area = ({ width, height }) => width * height;
 const has = ({ left, top, width, height }, x, y) => x >= left && y >= top && x < left + width && y < top + height;
 
-/** Return the thing with the smallest box around a point of the photo; null: none. */
-export function subjectAt(subjects, x, y) {
-  return subjects.filter(({ box }) => has(box, x, y)).sort((one, other) => area(one.box) - area(other.box))[0] ?? null;
-}
-
 /** Return the ids of the kept things. */
 export const keptOf = (subjects) => subjects.filter(({ kept }) => kept).map(({ id }) => id);
 

@@ -1,6 +1,7 @@
 /** The editor's controls: tools, brush, view. */
 
 import { html, icon } from "../page/dom.js";
+import { slide } from "../more/controls.js";
 import { segments } from "../stage/steps.js";
 import { KEYS } from "./keyboard.js";
 
@@ -9,13 +10,12 @@ const TOOLS = [
   ["erase", "Erase", "Draw over parts that do not belong to the product."],
   ["keep", "Bring back", "Draw over missing parts."],
   ["glass", "Glass", "Draw over glass: the scene shows through it."],
-  ["pick", "Pick things", "Click a thing to leave it out, or to take it in again."],
   ["move", "Move", "Drag the photo. The wheel and two fingers zoom."],
 ];
-const BACKDROPS = [
-  ["left", "Left out"],
-  ["squares", "Checkerboard"],
-  ["scene", "Scene colour"],
+const LOOKS = [
+  ["ghost", "Left out"],
+  ["cut", "Checkerboard"],
+  ["photo", "Photo"],
 ];
 /** Least and most opacity of glass in percent. Backdrop does not measure pixels below half opacity as the product. */
 export const OPACITY = [60, 90];
@@ -25,56 +25,44 @@ const sizeOf = (value) => SMALLEST * (LARGEST / SMALLEST) ** (value / 100);
 const valueOf = (size) => Math.round((100 * Math.log(size / SMALLEST)) / Math.log(LARGEST / SMALLEST));
 export const limitedSize = (size) => Math.min(LARGEST, Math.max(SMALLEST, size));
 
-/** Return whether this editor has a tool. */
-export const hasTool = (name, subjects) => name !== "pick" || subjects > 1;
-
 /** Return the announcement for a tool. */
 export const toolWords = (name) => TOOLS.find(([one]) => one === name).slice(1).join(". ");
 
 /**
  * Return the bar with tools and brush: {element, show()}.
  *
- * @param editor has `board`, `state` {tool, backdrop, opacity}, and the methods that the buttons call
+ * @param editor has `board`, `state` {tool, look, opacity}, and the methods that the buttons call
  */
-export function toolBar(editor, subjects) {
+export function toolBar(editor) {
   const { board, state } = editor;
-  const slider = (id, words, [least, most, step], hear) => html`
-    <div class="mend-slider">
-      <label for=${id}>${words}</label>
-      <input type="range" id=${id} min=${least} max=${most} step=${step} oninput=${({ target }) => hear(+target.value)} />
-    </div>`;
-  const tools = TOOLS.filter(([name]) => hasTool(name, subjects));
+  const resize = (value) => editor.resizeBrush(sizeOf(value));
+  const size = slide("brush-size", "Brush size", { min: 0, max: 100, step: 1 }, resize);
+  const [min, max] = OPACITY;
+  const opacity = slide("brush-opacity", "Opacity", { min, max, step: 5 }, (value) => editor.thicken(value));
   const element = html`
     <div class="mend-tools">
-      ${segments("mend-set", "tool", "Tool", tools, (name) => editor.choose(name))}
+      ${segments("mend-set", "tool", "Tool", TOOLS, (name) => editor.choose(name))}
       <p class="hint mend-about"></p>
-      <div class="mend-brush">
-        ${slider("brush-size", "Brush size", [0, 100, 1], (value) => editor.resizeBrush(sizeOf(value)))}
-        ${slider("brush-hardness", "Hardness", [0, 100, 1], (value) => editor.harden(value / 100))}
-        ${slider("brush-opacity", "Opacity", [...OPACITY, 5], (value) => editor.thicken(value))}
-      </div>
+      ${size.element} ${opacity.element}
       <label class="mend-check"><input type="checkbox" onchange=${() => editor.follow()} />Snap to edges</label>
-      ${segments("mend-set", "backdrop", "Shown on", BACKDROPS, (name) => editor.showOn(name))}
+      ${segments("mend-set", "look", "Shown", LOOKS, (name) => editor.showAs(name))}
       <details class="mend-keys">
         <summary>By keyboard</summary>
         <dl>${KEYS.map(([key, does]) => html`<div><dt>${key}</dt><dd>${does}</dd></div>`)}</dl>
       </details>
     </div>`;
   const find = (what) => element.querySelector(what);
-  const [size, hardness, opacity] = ["#brush-size", "#brush-hardness", "#brush-opacity"].map(find);
   const follows = find("[type=checkbox]");
   return { element, show };
 
   function show() {
-    find(`[value=${state.tool}]`).checked = find(`[value=${state.backdrop}]`).checked = true;
+    find(`[value=${state.tool}]`).checked = find(`[value=${state.look}]`).checked = true;
     find(".mend-about").textContent = TOOLS.find(([name]) => name === state.tool)[2];
-    for (const input of [size, hardness, follows]) input.disabled = !board.paints;
-    opacity.parentElement.hidden = state.tool !== "glass";
-    size.value = valueOf(board.brush.size);
-    size.setAttribute("aria-valuetext", `${Math.round(2 * board.brush.size)} pixels of the screen`);
-    hardness.value = Math.round(100 * board.brush.hardness);
-    opacity.value = state.opacity;
-    opacity.setAttribute("aria-valuetext", `${state.opacity} %`);
+    for (const input of [size.input, follows]) input.disabled = !board.paints;
+    opacity.element.hidden = state.tool !== "glass";
+    const pixels = Math.round(2 * board.brush.size);
+    size.show(valueOf(board.brush.size), `${pixels} px`, `${pixels} pixels of the screen`);
+    opacity.show(state.opacity, `${state.opacity} %`);
     follows.checked = board.brush.follows;
   }
 }
@@ -88,7 +76,6 @@ export function topBar(editor) {
   const small = (words, does, more) => html`<button class="button small" onclick=${does} ...${more}>${words}</button>`;
   const undo = round("undo", "Undo", () => editor.undo());
   const redo = round("redo", "Redo", () => editor.redo());
-  const compare = small("Compare", () => editor.compare());
   const level = html`<output class="mend-zoom" aria-label="Zoom" aria-live="off"></output>`;
   const whole = small("Fit", () => viewport.fit(), { title: "Show the whole photo" });
   const actual = small("1:1", () => viewport.showPixels(), { title: "100 %: the photo's own pixels" });
@@ -96,7 +83,7 @@ export function topBar(editor) {
   const element = html`
     <div class="mend-top">
       <h2 id="mend-title" class="mend-title">Mend the cut-out</h2>
-      <div class="mend-group">${undo}${redo}${small("Start over", () => editor.startOver())}${compare}</div>
+      <div class="mend-group">${undo}${redo}</div>
       <div class="mend-group">
         ${round("dash", "Zoom out", () => viewport.zoomBy(1 / 1.5))}${level}
         ${round("plus", "Zoom in", () => viewport.zoomBy(1.5))}${whole}${actual}
@@ -108,7 +95,6 @@ export function topBar(editor) {
   function show() {
     undo.disabled = !board.history.canUndo;
     redo.disabled = !board.history.canRedo;
-    compare.setAttribute("aria-pressed", String(state.comparing));
     save.disabled = state.busy;
     const zoom = viewport.zoom * devicePixelRatio;
     level.textContent = `${Math.round(100 * zoom)} %`;

@@ -2,7 +2,6 @@
 
 import { greyPng } from "../mask/png.js";
 import { decodedGrey } from "../mask/raster.js";
-import { keep, kept as keptInTab } from "../calls/session.js";
 import { persisted } from "../calls/waiting.js";
 import { answerPiece, answerPieces, approved, cutOut, fetched, keepSubjects, putMask, withdrawMask } from "./service.js";
 import { keptOf, meant } from "./subjects.js";
@@ -20,8 +19,6 @@ const NOTHING = {
 const ONE_STAYS = "Keep at least one thing. Draw a box around what to leave out, or use the brush.";
 /** Least share of the photo that a correction must add to be visible. */
 const SEEN = 0.0002;
-/** Storage name of the correction in progress, which a reload may interrupt. */
-const UNDER_WAY = "backdrop-wish";
 
 export class Wishes {
   /** {view, png, base}: the service's cut-out, its mask, and a marker of the mask that things can be picked from. */
@@ -36,22 +33,6 @@ export class Wishes {
     this.#options = options;
   }
 
-  /** Start with the photo's first cut-out. If a reload interrupted a correction, restore the mask from before it. */
-  async begin(view) {
-    const broken = keptInTab(UNDER_WAY);
-    if (broken?.name !== this.#name) return view;
-    const { mask } = broken;
-    const whole = await this.#ask(() =>
-      mask ? putMask(view.public_id, unpacked(mask)) : withdrawMask(view.public_id),
-    );
-    keep(UNDER_WAY, null);
-    return whole;
-  }
-
-  get #name() {
-    return this.#source.key ?? this.#source.render;
-  }
-
   get canUndo() {
     return this.#past.length > 0;
   }
@@ -61,9 +42,10 @@ export class Wishes {
     this.#put(view, png, {});
   }
 
-  /** Mark that another mask may have replaced the service's: `undo` must then upload the mask itself. */
-  rebase() {
-    this.now.base = {};
+  /** Go back to the network's cut-out of the photo. */
+  async startOver() {
+    const view = await this.#ask(() => withdrawMask(this.now.view.public_id));
+    this.#put(view, await this.#maskOf(view), {});
   }
 
   /**
@@ -117,7 +99,7 @@ export class Wishes {
   /** Let the networks cut out a place. The service's mask is then theirs, until it is joined with the previous one. */
   async #cut(kind, place) {
     const { view, png } = this.now;
-    const { signal } = this.#options;
+    const { signal } = new AbortController(); // it goes on if the person leaves, so that `#restoring` ends, too
     // With an uploaded mask the service would choose from that mask only.
     if (view.cut_by !== "network") await this.#ask(() => withdrawMask(view.public_id));
     const found = await this.#ask(() => cutOut(this.#source, { signal, subject: place }));
@@ -162,18 +144,12 @@ export class Wishes {
   /** Run work that changes the service's mask on its way; restore the mask if it fails. */
   async #restoring(work) {
     const { now } = this;
-    const mask = now.view.cut_by === "network" ? null : await packed(now.png);
-    // If the mask does not fit into storage, a reload in the middle loses it and the network's mask returns.
-    if (!keep(UNDER_WAY, { name: this.#name, mask })) keep(UNDER_WAY, { name: this.#name, mask: null });
     try {
       await work();
     } catch (error) {
-      if (this.#options.signal.aborted) throw error;
       await this.#restore(now, false);
-      keep(UNDER_WAY, null);
       throw error;
     }
-    keep(UNDER_WAY, null);
   }
 
   /**
@@ -199,12 +175,3 @@ export class Wishes {
     return this.#ask(() => fetched(view.mask_url, this.#options.signal));
   }
 }
-
-/** Convert a PNG to text for the tab's storage, and back. */
-async function packed(png) {
-  const bytes = new Uint8Array(await png.arrayBuffer());
-  return btoa(bytes.reduce((text, byte) => text + String.fromCharCode(byte), ""));
-}
-
-const unpacked = (text) =>
-  new Blob([Uint8Array.from(atob(text), (letter) => letter.charCodeAt(0))], { type: "image/png" });

@@ -12,8 +12,8 @@ const BUDGET = 12;
 const PIECE = 1.5;
 
 export class Board extends EventTarget {
-  /** `value`: 0 to 255, null: does not paint; `size`: radius in CSS pixels at any zoom; `hardness`: 0 to 1. */
-  brush = { value: 0, size: 24, hardness: 0.8, follows: true };
+  /** `value`: 0 to 255, null: does not paint; `size`: radius in CSS pixels at any zoom. */
+  brush = { value: 0, size: 24, follows: true };
   #levels;
   #stroke = null;
   /** Points that are not drawn yet, and the last of them. */
@@ -53,9 +53,9 @@ export class Board extends EventTarget {
   /** Begin a stroke at a point of the photo; `joined`: with a line from the end of the last stroke. */
   begin(x, y, joined = false) {
     this.end();
-    const { value, hardness, follows } = this.brush;
+    const { value, follows } = this.brush;
     this.#last = null;
-    this.#stroke = new Stroke(this.mask, this.#levels, { value, hardness, follows, radius: this.radius });
+    this.#stroke = new Stroke(this.mask, this.#levels, { value, follows, radius: this.radius });
     if (joined && this.#ended) this.to(...this.#ended);
     this.to(x, y);
   }
@@ -99,8 +99,8 @@ export class Board extends EventTarget {
     return this.#moved(this.history.redo());
   }
 
-  /** Replace the mask's bytes for which `differs` returns true; can be undone. */
-  replace(data, differs = () => true) {
+  /** Replace the mask's bytes; can be undone. */
+  replace(data) {
     this.end();
     const before = new Map();
     let area = null;
@@ -110,7 +110,7 @@ export class Board extends EventTarget {
       let altered = false;
       for (let y = tile.top; y < tile.bottom; y++) {
         for (let at = y * this.mask.width + tile.left; at < y * this.mask.width + tile.right; at++) {
-          if (this.mask.data[at] === data[at] || !differs(at)) continue;
+          if (this.mask.data[at] === data[at]) continue;
           this.mask.data[at] = data[at];
           altered = true;
         }

@@ -13,7 +13,6 @@ const LINE = 3;
 export class Painter {
   /** "cut": through the mask; "ghost": on the dimmed photo, with its outline; "photo": the photo alone. */
   #look = "cut";
-  #marks = [];
   #canvas;
   #context;
   #scratch = new OffscreenCanvas(1, 1);
@@ -42,12 +41,6 @@ export class Painter {
   set look(name) {
     if (this.#look === name) return;
     this.#look = name;
-    this.redraw();
-  }
-
-  /** Rectangles of the photo: [{left, top, width, height, dashed}]. */
-  set marks(list) {
-    this.#marks = list;
     this.redraw();
   }
 
@@ -116,7 +109,6 @@ export class Painter {
     this.#compose({ left, top, right, bottom });
     this.#lay(0, 0, w, h);
     this.#drawOutline({ left, top, right, bottom });
-    this.#drawMarks();
   }
 
   #drawPart(area) {
@@ -155,7 +147,6 @@ export class Painter {
       right: Math.min(left + w, cut.right + grown),
       bottom: Math.min(top + h, cut.bottom + grown),
     });
-    this.#drawMarks();
     context.restore();
   }
 
@@ -202,19 +193,5 @@ export class Painter {
     context.setTransform(size, 0, 0, size, this.#viewport.left * this.#density, this.#viewport.top * this.#density);
     drawContour(context, contour(this.#mask.levels[this.#from.level], area), this.#density / size);
     context.restore();
-  }
-
-  #drawMarks() {
-    const context = this.#context;
-    const line = 1.5 * this.#density;
-    for (const { left, top, width, height, dashed } of this.#marks) {
-      context.setLineDash(dashed ? [4 * line, 4 * line] : []);
-      const [x, y] = this.#viewport.toWindow(left, top).map((at) => at * this.#density);
-      for (const [colour, grown] of [["#fff", 0], ["#191919", line]]) {
-        context.strokeStyle = colour;
-        context.lineWidth = line;
-        context.strokeRect(x - grown, y - grown, width * this.#scale + 2 * grown, height * this.#scale + 2 * grown);
-      }
-    }
   }
 }

@@ -4,6 +4,9 @@ import { islands } from "./crumbs.js";
 import { Edges } from "./edges.js";
 import { around, TILE } from "./mask.js";
 
+/** Share of the radius within which the brush covers fully. */
+const HARDNESS = 0.8;
+
 export class Stroke {
   /** Tile index to the bytes before the stroke, for undo. */
   before = new Map();
@@ -16,8 +19,8 @@ export class Stroke {
   /**
    * @param {Mask} mask
    * @param {object[]} levels the photo's pyramid
-   * @param {{value, radius, hardness, follows}} brush `value`: 0 (left out) to 255 (kept); radius in the photo's
-   *   pixels; hardness 0 to 1; `follows`: snap to the photo's edges
+   * @param {{value, radius, follows}} brush `value`: 0 (left out) to 255 (kept); radius in the photo's pixels;
+   *   `follows`: snap to the photo's edges
    */
   constructor(mask, levels, brush) {
     this.#mask = mask;
@@ -93,9 +96,9 @@ export class Stroke {
     }
     const before = this.before.get(index);
     const cover = this.#cover.get(index);
-    const { value: target, radius, hardness } = this.#brush;
-    // At full hardness the rim is still one pixel wide, against jagged edges.
-    const inner = Math.min(hardness * radius, radius - 1);
+    const { value: target, radius } = this.#brush;
+    // The rim is at least one pixel wide, against jagged edges.
+    const inner = Math.min(HARDNESS * radius, radius - 1);
     const [outer2, inner2, rim] = [radius * radius, inner > 0 ? inner * inner : 0, radius - Math.max(inner, 0)];
     const [dx, dy] = [x1 - x0, y1 - y0];
     const length2 = dx * dx + dy * dy || 1;

@@ -87,12 +87,10 @@ export function backgroundChoice(context) {
       <input id="ground-colour" class="text" autocomplete="off" spellcheck="false" placeholder=${EXAMPLES}
         aria-describedby="ground-colour-error" onchange=${write} />`;
     const chips = html`<div class="row"></div>`;
-    const drop = "EyeDropper" in window && html`
-      <button class="button small" onclick=${dropped}>Take from the screen</button>`;
     const element = html`
       <div class="part">
         <label class="label" for="ground-colour">Colour</label>
-        <div class="row">${pick}${text}${drop}</div>${wrong}${chips}
+        <div class="row">${pick}${text}</div>${wrong}${chips}
       </div>`;
     return { element, show: refresh };
 
@@ -101,11 +99,6 @@ export function backgroundChoice(context) {
       wrong.textContent = hex === null ? unknownColour(text.value) : "";
       text.toggleAttribute("aria-invalid", hex === null);
       if (hex !== null) put(hex);
-    }
-
-    async function dropped() {
-      const { sRGBHex } = await new EyeDropper().open().catch(() => ({})); // Escape closes it
-      if (sRGBHex) put(sRGBHex);
     }
 
     function refresh() {

@@ -103,10 +103,15 @@ export function placeGrid(name, legend, choose) {
   }
 }
 
-/** Return a slider with its name and value in words: {element, show(value, words)}. */
-export function slide(id, title, { min, max, step }, heard) {
+/**
+ * Return a slider with its name and value in words: {element, input, show(value, words, spoken)}.
+ *
+ * `heard` gets each value, `done` is called when the hand lets go.
+ */
+export function slide(id, title, { min, max, step }, heard, done = () => {}) {
   const input = html`
-    <input type="range" id=${id} min=${min} max=${max} step=${step} oninput=${() => heard(Number(input.value))} />`;
+    <input type="range" id=${id} min=${min} max=${max} step=${step} onchange=${done}
+      oninput=${() => heard(Number(input.value))} />`;
   const output = html`<output for=${id}></output>`;
   const element = html`<div class="slide"><label for=${id}>${title}</label>${input}${output}</div>`;
   const show = (value, words, spoken = words) => {
@@ -114,5 +119,5 @@ export function slide(id, title, { min, max, step }, heard) {
     output.textContent = words;
     input.setAttribute("aria-valuetext", spoken);
   };
-  return { element, show };
+  return { element, input, show };
 }

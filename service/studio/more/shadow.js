@@ -2,7 +2,6 @@
 
 import { html, say } from "../page/dom.js";
 import { liveFigure } from "../looks/live.js";
-import { dial, directionWords } from "./dial.js";
 import { choice, radios, slide } from "./controls.js";
 
 const KINDS = [
@@ -19,14 +18,11 @@ const SAYS = {
   hard: "From a small lamp, with a sharp edge.",
   floating: "The product floats above its shadow.",
 };
-const USUAL_SHARE = 0.5;
-const USUAL_DIRECTION = 60;
-/** The parts that can be automatic: [parameter, title, words of its ends]. */
-const PARTS = [
-  ["shadow_strength", "Strength"],
-  ["shadow_softness", "Softness"],
-];
-const percent = (share) => `${Math.round(100 * share)} %`;
+/** Shown as long as a part is automatic. */
+const USUAL = { shadow_strength: 0.5, shadow_softness: 0.5, shadow_direction: 60 };
+const WHERE = ["away from you", "back to the right", "to the right", "front to the right"];
+const MORE = ["towards you", "front to the left", "to the left", "back to the left"];
+const where = (degrees) => [...WHERE, ...MORE][Math.round(degrees / 45) % 8];
 
 /** Return the chosen shadow in words. */
 export function shadowWords({ shadow, ...parts }) {
@@ -40,23 +36,21 @@ export function shadowChoice(context) {
   const change = (changes) => draft.change({ shadow: { ...draft.shadow, ...changes } });
   const kinds = radios("shadow", "Shadow", KINDS, (shadow) => change({ shadow }));
   const about = html`<p class="hint"></p>`;
-  const bounds = { min: 0, max: 100, step: 1 };
-  const sliders = PARTS.map(([name, title]) => [name, slide(name, title, bounds, (value) => change({ [name]: value / 100 }))]);
-  const round = dial("Direction of the shadow", USUAL_DIRECTION, (degrees) => change({ shadow_direction: degrees }));
-  const direction = html`<p class="hint"></p>`;
+  const share = (name, title) =>
+    slide(name, title, { min: 0, max: 100, step: 1 }, (value) => change({ [name]: value / 100 }));
+  const sliders = {
+    shadow_strength: share("shadow_strength", "Strength"),
+    shadow_softness: share("shadow_softness", "Softness"),
+    shadow_direction: slide("shadow_direction", "Direction", { min: 0, max: 355, step: 5 }, (value) =>
+      change({ shadow_direction: value }),
+    ),
+  };
   const reset = html`<button class="button small" onclick=${automatic}>Let Backdrop choose</button>`;
-  const dials = html`
-    <div class="dials">
-      ${sliders.map(([, { element }]) => element)}
-      <div class="dial-row">
-        ${round.element}
-        <div><p class="label">Direction</p>${direction}<p class="hint">Turn the dial, seen from above.</p>${reset}</div>
-      </div>
-    </div>`;
+  const dials = html`<div class="part">${Object.values(sliders).map((one) => one.element)}${reset}</div>`;
   return choice(context, {
     field: "shadow",
     title: "Shadow",
-    fields: ["shadow", ...PARTS.map(([name]) => name), "shadow_direction"],
+    fields: ["shadow", ...Object.keys(sliders)],
     words: shadowWords,
     usual: "As in the scene again",
     body: [liveFigure({ looks, draft }, live, signal), kinds.element, about, dials],
@@ -69,17 +63,19 @@ export function shadowChoice(context) {
   }
 
   function show() {
-    const { shadow, shadow_direction: degrees } = draft.shadow;
+    const { shadow, ...parts } = draft.shadow;
     kinds.show(shadow);
     about.textContent = SAYS[shadow];
     dials.hidden = shadow === "none";
-    for (const [name, { element, show: shows }] of sliders) {
-      const value = draft.shadow[name];
-      element.classList.toggle("automatic", value === null);
-      shows(Math.round(100 * (value ?? USUAL_SHARE)), value === null ? "automatic" : percent(value));
+    for (const [name, { element, show: shows }] of Object.entries(sliders)) {
+      const value = parts[name] ?? USUAL[name];
+      const turns = name === "shadow_direction";
+      const automatic = parts[name] === null;
+      element.classList.toggle("automatic", automatic);
+      if (automatic) shows(turns ? value : 100 * value, "automatic");
+      else if (turns) shows(value, where(value), `${value} degrees, ${where(value)}`);
+      else shows(Math.round(100 * value), `${Math.round(100 * value)} %`);
     }
-    round.show(degrees);
-    direction.textContent = degrees === null ? "Automatic" : directionWords(degrees);
-    reset.hidden = [...PARTS.map(([name]) => name), "shadow_direction"].every((name) => draft.shadow[name] === null);
+    reset.hidden = Object.values(parts).every((value) => value === null);
   }
 }

@@ -3,7 +3,6 @@
 import { html, styled } from "../page/dom.js";
 import { outlined } from "../place/outline.js";
 import { placed, planned } from "../place/layout.js";
-import { marginsOf } from "./margins.js";
 import { pictureOf } from "./picture.js";
 
 const share = (value) => `${100 * value}%`;
@@ -42,6 +41,17 @@ function sizeOf({ width, height }, { background_fit: fit, background_zoom: zoom 
 
 /** CSS counts a position in shares of the room that is left. */
 const position = (start, size, room) => (Math.abs(room - size) < 1e-6 ? "0%" : share(start / (room - size)));
+
+const LENGTH = /^(\d+(?:\.\d+)?)(%|px)$/;
+
+/** Return margins in the API's form as shares [left, top, right, bottom] of a channel's picture; null: none. */
+export function marginsOf(margins, { width, height }) {
+  const read = margins.trim().split(/\s+/).map((one) => LENGTH.exec(one));
+  if (read.some((one) => !one)) return null;
+  const [top, right = top, bottom = top, left = right] = read;
+  const share = ([, number, unit], side) => Number(number) / (unit === "%" ? 100 : (side ?? 1000));
+  return [share(left, width), share(top, height), share(right, width), share(bottom, height)];
+}
 
 /** Return the draft's channel with the margins that the frame has. */
 export function framed({ preset, frame }) {

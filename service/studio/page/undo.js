@@ -5,6 +5,13 @@ import { html, icon, say } from "./dom.js";
 /** Elements with an undo of their own. */
 const OWN_UNDO = "textarea, [contenteditable], dialog, input:not([type=radio], [type=checkbox], [type=range])";
 
+/** Return whether a key asks the page to undo, rather than a field or a window. */
+export function asksUndo(event) {
+  const wanted = (event.ctrlKey || event.metaKey) && !event.shiftKey && !event.altKey && event.key === "z";
+  const own = wanted && (event.target.closest?.(OWN_UNDO) || document.querySelector("dialog[open]"));
+  return wanted && !event.defaultPrevented && !own;
+}
+
 /** Return the button, which names the change to undo. It is hidden if there is none. */
 export function undoButton({ draft }, signal) {
   const words = html`<span></span>`;
@@ -27,9 +34,7 @@ export function undoButton({ draft }, signal) {
   }
 
   function pressed(event) {
-    const wanted = (event.ctrlKey || event.metaKey) && !event.shiftKey && !event.altKey && event.key === "z";
-    if (!wanted || event.defaultPrevented || draft.last === null) return;
-    if (event.target.closest?.(OWN_UNDO) || document.querySelector("dialog[open]")) return;
+    if (!asksUndo(event) || draft.last === null) return;
     event.preventDefault();
     undo();
   }

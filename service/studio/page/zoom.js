@@ -54,7 +54,7 @@ export function zoomSheet(viewport, content, { name, slider = null, signal }) {
     sheet.addEventListener("touchstart", two, { passive: false });
     const onLine = () => Math.abs(start - slider.at() * viewport.window.width) < NEAR;
     const tool = () => (slider && (viewport.whole || onLine()) ? "keep" : "move");
-    listenToPointers(sheet, board, { tool, pick: () => {}, seen: () => {} });
+    listenToPointers(sheet, board, { tool, seen: () => {} });
     slider?.element.addEventListener("input", show);
   }
 

@@ -1,7 +1,6 @@
 /** A photo of the tray: its cut-out over the photo, progress, doubts and remedies. */
 
 import { doubtful as isDoubtful, doubtWords } from "../cutout/doubts.js";
-import { sceneColour } from "../cutout/shown.js";
 import { pieceRows } from "../cutout/pieces.js";
 import { answerPiece } from "../cutout/service.js";
 import { fill, html, icon, say, styled } from "../page/dom.js";
@@ -158,7 +157,7 @@ export function severalTile(studio, several, item, { drop, signal }) {
   /** Open the editor for the item's cut-out. */
   async function mended() {
     const { mend: opened } = await import("../cutout/editor.js");
-    const saved = await opened(item.cut, { photo: null, colour: sceneColour(studio), signal });
+    const saved = await opened(item.cut, { photo: null, signal });
     if (!saved) return;
     several.recut(item, saved);
     say(`The cut-out of ${item.name} is mended.`);

@@ -66,7 +66,7 @@ def test_by_keyboard_alone(tab: Visit, guest: Guest) -> None:
     reach("As in the scene", "radio")
     page.keyboard.press("ArrowRight")
     page.keyboard.press("ArrowRight")
-    reach("Direction of the shadow", "div")
+    reach("Direction", "input")
     page.keyboard.press("End")
     assert page.locator("[data-choice=shadow] .choice-value").inner_text() == "Soft shadow"
     page.locator("#make[aria-disabled=false]").wait_for()

@@ -31,7 +31,7 @@ const data = Uint32Array.from({ length: width * height }, (_, i) => {
 });
 const levels = pyramid({ width, height, data });
 const mask = new Mask({ width, height, data: new Uint8Array(width * height).fill(255) });
-const brush = { value: 0, radius: given.radius, hardness: 0.9, follows: true };
+const brush = { value: 0, radius: given.radius, follows: true };
 const draw = (points, changes = {}) => {
   const stroke = new Stroke(mask, levels, { ...brush, ...changes });
   for (const [x, y] of points) stroke.to(x, y);

@@ -72,15 +72,13 @@ def test_a_colour_and_a_shadow_outlive_a_reload_are_undone_ordered_and_ordered_a
 
     shadow = open_more(page, "shadow")
     press(shadow, "shadow", "hard")
-    dial = shadow.get_by_role("slider", name="Direction of the shadow")
-    assert dial.get_attribute("aria-valuetext") == "automatic"
-    dial.press("ArrowRight")
-    for _ in range(5):
-        dial.press("ArrowUp")
-    assert dial.get_attribute("aria-valuetext") == "90 degrees, to the right"
-    box = dial.bounding_box()
-    page.mouse.click(box["x"] + box["width"] / 2, box["y"] + box["height"] - 12)
-    assert dial.get_attribute("aria-valuetext") == "180 degrees, towards you"
+    direction = shadow.get_by_role("slider", name="Direction")
+    assert direction.get_attribute("aria-valuetext") == "automatic"
+    for _ in range(6):
+        direction.press("ArrowUp")
+    assert direction.get_attribute("aria-valuetext") == "90 degrees, to the right"
+    direction.fill("180")
+    assert direction.get_attribute("aria-valuetext") == "180 degrees, towards you"
     shadow.get_by_label("Strength").press("ArrowRight")
     whole = {"shadow": "hard", "shadow_direction": "180", "shadow_strength": "0.51", "background": "color"}
     planned(tab, **whole, shadow_softness=None)
@@ -186,8 +184,6 @@ def test_the_frame_is_set_by_keyboard_and_shown_on_the_stage_and_a_refusal_appea
     frame.get_by_label("Top", exact=True).first.fill("20")
     frame.get_by_label("Top", exact=True).first.press("Tab")
     planned(tab, margins="20% 8% 8% 8%")
-    press(frame, "margin-unit", "px")
-    planned(tab, margins="410px 164px 164px 164px")
     middle = frame.locator("[name=align][value=center]")
     middle.press("Space")
     middle.press("ArrowRight")
@@ -198,7 +194,7 @@ def test_the_frame_is_set_by_keyboard_and_shown_on_the_stage_and_a_refusal_appea
     assert frame.locator("[name=align]:disabled").count() == 3, "the product stays out of the room for text"
     assert_accessible(page)
     tab.mean("422")
-    frame.get_by_label("Left", exact=True).first.fill("1900")
+    frame.get_by_label("Left", exact=True).first.fill("90")
     frame.get_by_label("Left", exact=True).first.press("Tab")
     frame.locator("#frame-error").get_by_text("margins").wait_for()
     page.get_by_text("One of your choices above can't be used").wait_for()
