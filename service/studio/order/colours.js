@@ -43,7 +43,6 @@ export function colourChoice(studio, order, signal) {
       <summary>${peek}<span class="choice-name">Colours</span>${value}</summary>
       <div class="choice-body">
         ${rows}
-        ${surfaces.element}
         <label class="label" for="colour-text">Add a colour</label>
         <div class="row">${pick}${text}${add}</div>
         ${error}
@@ -76,8 +75,8 @@ export function colourChoice(studio, order, signal) {
 
   /** Return a row for a colour of the brand, which can be changed on the brands page only. */
   function given(colour, i) {
-    const mark = surfaces.draggable(swatch(colour), colour);
-    return html`<li class="colour">${mark}<span class="text plain hint">${colour}</span>${places[i].element}</li>`;
+    const words = html`<span class="text plain hint">${colour}</span>`;
+    return html`<li class="colour">${swatch(colour)}${words}${places[i].element}</li>`;
   }
 
   function row(colour, i) {
@@ -104,12 +103,10 @@ export function colourChoice(studio, order, signal) {
       draft.change({ colours: draft.colours.toSpliced(i, 1) });
       (rows.querySelectorAll("li input[type=text]")[Math.min(i, count - 2)] ?? text).focus();
     };
-    const mark = html`
-      <input type="color" value=${colour} aria-label="Colour ${i + 1}"
-        onchange=${({ target }) => change(target.value)} />`;
     return html`
       <li class="colour">
-        ${surfaces.draggable(mark, colour)}
+        <input type="color" value=${colour} aria-label="Colour ${i + 1}"
+          onchange=${({ target }) => change(target.value)} />
         <input class="text" type="text" value=${colour} aria-label="Colour ${i + 1} as text" spellcheck="false"
           onchange=${write} />
         ${button("arrow_up", `More of ${colour}`, () => move(-1), i === 0)}

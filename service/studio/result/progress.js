@@ -1,9 +1,7 @@
-/** A job's progress: the list of stages, the current stage, and the position in the queue. */
+/** A job's progress: the list of stages, and the current one. */
 
 import { html, icon, say, styled } from "../page/dom.js";
 import { STAGES, stageWords } from "../page/words.js";
-
-const PLACES = ["next", "second", "third", "fourth", "fifth"];
 
 export class Progress {
   #onShare;
@@ -22,12 +20,11 @@ export class Progress {
   }
 
   /** Show a state of the job. */
-  show({ status, stage, progress, attempt, queue_position: position }) {
+  show({ status, stage, progress, attempt }) {
     const { element } = this;
     element.dataset.status = status;
     element.dataset.stage = stage ?? "";
-    element.dataset.position = position ?? "";
-    const words = status === "NOT_STARTED" || !stage ? waiting(position) : stageWords(stage);
+    const words = status === "NOT_STARTED" || !stage ? "Waiting for its turn" : stageWords(stage);
     const again = attempt > 1 ? ` (attempt ${attempt})` : "";
     this.#words.textContent = words + again;
     say(words);
@@ -44,10 +41,4 @@ export class Progress {
       row.firstChild.replaceChildren(state === "done" ? icon("check") : "");
     });
   }
-}
-
-function waiting(position) {
-  if (position === null || position === undefined) return "Waiting for its turn";
-  const ahead = PLACES[position] ? `${PLACES[position]} in the queue` : `${position} pictures are ahead`;
-  return `Waiting: ${ahead}`;
 }

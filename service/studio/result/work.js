@@ -8,7 +8,6 @@ import { named } from "../page/names.js";
 import { unshowable } from "../calls/photo.js";
 import { Progress } from "./progress.js";
 import { succeed } from "./result.js";
-import { persisted } from "../calls/waiting.js";
 import { lostWords, titled } from "../page/words.js";
 
 export async function view(studio, jobId, signal) {
@@ -50,16 +49,15 @@ function run(work) {
       <p class="row">${cancel}</p>
       <p class="hint">You can close this page. Backdrop makes the picture anyway, and you find it here.</p>`,
   );
-  progress.show({ queue_position: null, ...job });
+  progress.show(job);
   const lost = (refusal) => {
     away.hidden = refusal === null;
     if (refusal) away.textContent = `${lostWords(refusal)} Backdrop makes the picture anyway.`;
   };
-  const options = { signal, lost };
-  follow(job.job_id, (state) => progress.show(state), options)
-    .then(async () => {
-      if (signal.aborted) return;
-      work.job = await persisted(() => ask(`/v1/jobs/${job.job_id}`, { signal }), options);
+  follow(job.job_id, (state) => progress.show(state), { signal, lost })
+    .then((ended) => {
+      if (!ended) return;
+      work.job = ended;
       finish(work);
       panel.querySelector("h1").focus({ preventScroll: true });
     })

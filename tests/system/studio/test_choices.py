@@ -14,16 +14,13 @@ from tests.system.studio.conftest import (
     PHONE,
     PLACE,
     PLACE_TITLE,
-    Fingers,
     Guest,
     Window,
     assert_accessible,
     assert_fits,
     choose_place,
     choose_scene,
-    drag,
     make,
-    middle,
     on_stage,
     planned,
     put_on_stage,
@@ -150,17 +147,16 @@ def test_the_channel_shows_its_rules_and_their_sources_behind_why(tab: Visit, gu
 WALL, FLOOR, LEAF = "#f4ead9", "#5b3a26", "#8aa399"
 
 
-def test_a_colour_shows_its_surface_and_is_locked_to_another_by_mouse_and_by_keyboard(tab: Visit, guest: Guest) -> None:
+def test_a_colour_shows_its_surface_and_is_locked_to_another_by_keyboard(tab: Visit, guest: Guest) -> None:
     page = on_stage(tab, guest)
     unfold(page, "colours")
     add_colours(page, WALL, FLOOR, LEAF)
 
     assert goes_on(page, WALL) == "Wall (Backdrop chooses)"
     assert goes_on(page, LEAF) == "Accent (Backdrop chooses)"
-    drag(page, middle(page.get_by_label("Colour 3", exact=True)), middle(surface(page, "wall")))
+    page.get_by_label(f"Where {LEAF} goes").select_option("Wall")
     planned(tab, colors_on=f"wall:{LEAF}")
     assert goes_on(page, LEAF) == "Wall"
-    surface(page, "wall").get_by_text(LEAF).wait_for()
     where = page.get_by_label(f"Where {FLOOR} goes")
     where.focus()
     page.keyboard.press("F")
@@ -170,7 +166,9 @@ def test_a_colour_shows_its_surface_and_is_locked_to_another_by_mouse_and_by_key
 
     page.reload()
     unfold(page, "colours")
-    page.get_by_role("button", name=f"Let Backdrop choose for {LEAF}").press("Enter")
+    leaf = page.get_by_label(f"Where {LEAF} goes")
+    leaf.focus()
+    page.keyboard.press("Home")
     planned(tab, colors_on=f"floor:{FLOOR}")
     page.get_by_label("Colour 2 as text").fill("#6b4a36")
     page.get_by_label("Colour 2 as text").press("Enter")
@@ -188,8 +186,7 @@ def test_a_lock_that_the_next_scene_lacks_is_dropped_with_a_notice(visit: Window
     add_colours(page, WALL, FLOOR, LEAF)
     assert goes_on(page, FLOOR) == "Table (Backdrop chooses)"
     page.get_by_label(f"Where {FLOOR} goes").select_option("Table")
-    page.locator(".surfaces").evaluate("list => list.scrollIntoView({ block: 'center' })")
-    drag_by_finger(page, surface(page, "accent").locator(".swatch"), surface(page, "wall"))
+    page.get_by_label(f"Where {LEAF} goes").select_option("Wall")
     planned(tab, colors_on=f"table:{FLOOR},wall:{LEAF}")
     assert_accessible(page)
     assert_fits(page)
@@ -236,7 +233,7 @@ def test_props_and_locks_apply_to_a_preview_and_to_each_picture_made_from_it(tab
     page.get_by_role("button", name="Change something").click()
     assert page.get_by_role("radio", name="None").is_checked()
     unfold(page, "colours")
-    page.get_by_role("button", name=f"Let Backdrop choose for {FLOOR}").wait_for()
+    page.locator(".locked").get_by_label(f"Where {FLOOR} goes").wait_for()
 
 
 def test_the_scenes_thumbnails_follow_the_chosen_colours_and_revert_without_them(tab: Visit, guest: Guest) -> None:
@@ -277,10 +274,6 @@ def add_colours(page: Any, *colours: str) -> None:
         ).wait_for(state="attached")
 
 
-def surface(page: Any, name: str) -> Any:
-    return page.locator(f"[data-surface={name}]")
-
-
 def goes_on(page: Any, colour: str) -> str:
     """Return a colour's text about its surface."""
     return str(page.get_by_label(f"Where {colour} goes").evaluate("select => select.selectedOptions[0].text"))
@@ -291,15 +284,6 @@ def dressing(guest: Guest, address: str) -> dict[str, str]:
     (job,) = re.findall(r"jobs/(\w+)", address)
     found: dict[str, str] = guest.asked(job)["dressing"]
     return found
-
-
-def drag_by_finger(page: Any, what: Any, where: Any) -> None:
-    start, end = middle(what), middle(where)
-    touch = Fingers(page)
-    touch("Start", start)
-    touch("Move", ((start[0] + end[0]) / 2, (start[1] + end[1]) / 2))
-    touch("Move", end)
-    touch("End")
 
 
 def test_a_brand_is_created_changed_and_deleted_on_the_page(visit: Window, guest: Guest) -> None:
