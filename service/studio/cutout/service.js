@@ -2,6 +2,10 @@
 
 import { ask, requestKey, Refusal, send } from "../calls/api.js";
 import { follow, over } from "../calls/events.js";
+import { Part } from "../page/part.js";
+
+/** The window that mends a cut-out by brush. */
+export const EDITOR = new Part("cutout/editor.js");
 
 const CUTOUTS = "/v1/cutouts";
 /** Seconds that the service may hold the request before the page polls. */

@@ -11,7 +11,7 @@ import { doubtWords, doubtful } from "./doubts.js";
 import { Picture } from "./picture.js";
 import { pieceRows } from "./pieces.js";
 import { listenForPlaces } from "./pointing.js";
-import { cutOut, fetched } from "./service.js";
+import { EDITOR, cutOut, fetched } from "./service.js";
 import { Wishes } from "./wishes.js";
 
 /** [name, title, hint] of each correction that a click can make. */
@@ -333,7 +333,7 @@ export function shownCutout(studio, source, { print, photo, file, heard, check, 
     button.setAttribute("aria-busy", "true");
     say("Opening.");
     try {
-      const { mend } = await import("./editor.js");
+      const { mend } = await EDITOR.get();
       const mended = await mend(wishes.now.view, { photo: file, lookAt, signal });
       if (signal.aborted) return;
       if (mended) wishes.take(mended, await maskOf(mended));

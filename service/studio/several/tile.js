@@ -2,7 +2,7 @@
 
 import { doubtful as isDoubtful, doubtWords } from "../cutout/doubts.js";
 import { pieceRows } from "../cutout/pieces.js";
-import { answerPiece } from "../cutout/service.js";
+import { EDITOR, answerPiece } from "../cutout/service.js";
 import { fill, html, icon, say, styled } from "../page/dom.js";
 import { refusedWords } from "../looks/button.js";
 import { lookOf, singleLook } from "../looks/single.js";
@@ -156,7 +156,7 @@ export function severalTile(studio, several, item, { drop, signal }) {
 
   /** Open the editor for the item's cut-out. */
   async function mended() {
-    const { mend: opened } = await import("../cutout/editor.js");
+    const { mend: opened } = await EDITOR.get();
     const saved = await opened(item.cut, { photo: null, signal });
     if (!saved) return;
     several.recut(item, saved);

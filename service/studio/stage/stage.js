@@ -100,7 +100,8 @@ export function photoStage(studio, order, signal) {
       const key = await persisted(send, { signal: mine.signal, lost });
       if (busy !== mine) return;
       last = { key, file };
-      draft.change({ ...(draft.source ? draft.ended : {}), source: { key, name: file.name, reference: file.name, bytes: file.size, ...seen } });
+      const source = { key, name: file.name, reference: file.name, bytes: file.size, ...seen };
+      draft.change({ ...(draft.source ? draft.ended : {}), source });
       say(`${file.name} is on the stage. ${softWords(seen)}`);
     } catch (refused) {
       if (busy !== mine || mine.signal.aborted) return;
