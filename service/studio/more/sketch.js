@@ -12,7 +12,7 @@ const share = (value) => `${100 * value}%`;
  *
  * As in `pipeline`: the point of the picture goes to the middle of the canvas, as far as the picture reaches.
  */
-export function layGround(behind, draft, ratio) {
+function layGround(behind, draft, ratio) {
   const { background, ...ground } = draft.grounded().background ? draft.ground : { background: "scene" };
   const own = background === "image" ? pictureOf(ground.background_image) : null;
   const colour = background === "color" ? ground.background_color : null;
@@ -59,7 +59,7 @@ export function framed({ preset, frame }) {
 }
 
 /** Lay the margins and the room for copy over a sheet. */
-export function layFrame(margin, copy, draft) {
+function layFrame(margin, copy, draft) {
   const [left, top, right, bottom] = framed(draft).margins;
   styled(margin, { left: share(left), top: share(top), right: share(right), bottom: share(bottom) });
   const side = draft.frame.copy_space;
@@ -77,63 +77,80 @@ export function layFrame(margin, copy, draft) {
 const COPY = { left: 0.4, right: 0.4, top: 0.35 };
 
 /**
- * Return a sketch of the picture, which updates itself: {element, size(), product()}.
+ * Return a sketch of the picture, which updates itself.
  *
- * `product()`: its box in shares of the picture, null: not known yet.
+ * @param {object} context
+ * @param {object} options `placement()`: the product's, by default the draft's; `drawn(there)`: called after each
+ *   drawing with what `at` returns
+ * @returns {element, outline, trouble, show(), at(), ratio(), size(), product()}. `at`: where the product is, {box, pivot,
+ *   bounds, base, seen, style}, null: not known, or it does not fit; `size`: the ground's picture in sizes of the sheet;
+ *   `product`: the product's box in shares of the picture; `trouble`: why there is no outline, or null
  */
-export function sketch({ studio: { draft }, order, signal }) {
+export function sketch({ studio: { draft }, order, signal }, { placement = () => draft.placement, drawn = () => {} } = {}) {
   const behind = html`<span class="sketch-ground" hidden></span>`;
   const margin = html`<span class="place-margin"></span>`;
   const copy = html`<span class="sketch-copy" hidden>Text</span>`;
   const product = html`<span class="sketch-product" hidden></span>`;
-  const sheet = html`<div class="sketch">${behind}${margin}${copy}${product}</div>`;
-  let outline = null;
-  let cut = null;
-  let box = null;
+  const element = html`<div class="sketch">${behind}${margin}${copy}${product}</div>`;
+  const own = { element, outline: null, trouble: null, show, at, ratio, size, product: boxOf };
+  let [cut, place] = [null, null];
   draft.addEventListener("change", show, { signal });
-  order.addEventListener("answered", seen, { signal });
-  seen();
-  return { element: sheet, size, product: () => box };
+  order.addEventListener("answered", answered, { signal });
+  answered();
+  return own;
 
-  /** Return the size of the ground's picture in sizes of the sheet: [wide, tall]. */
   function size() {
     return sizeOf(pictureOf(draft.ground.background_image) ?? {}, draft.ground, ratio());
   }
 
+  /** Return width over height of the picture; for a channel without a size, of the photo. */
   function ratio() {
     const { width, height } = draft.preset;
     return width ? width / height : order.cut ? order.cut.width / order.cut.height : 1;
   }
 
-  async function seen() {
+  async function answered() {
+    if (order.plan) ({ place } = order.plan); // until the next plan, the product stays where it was
     if (cut !== order.cut) {
-      cut = order.cut;
-      outline = null;
-      const mine = cut;
-      const found = cut && (await outlined(cut, signal).catch(() => null));
+      const mine = (cut = order.cut);
+      own.outline = own.trouble = null;
+      const found = cut && (await outlined(cut, signal).catch((error) => ((own.trouble = error.message), null)));
       if (signal.aborted || mine !== cut) return;
-      outline = found;
+      own.outline = found;
       product.replaceChildren(found?.picture ?? "");
     }
     show();
   }
 
+  function at() {
+    const { outline } = own;
+    if (!outline || !place) return null;
+    const { base, seen } = planned(place, outline.aspect, ratio());
+    const there = { base, seen, ...placed(base, placement(), outline, ratio(), seen) };
+    const [[left, top, right, bottom], [x, y]] = [there.box, there.pivot];
+    const style = {
+      left: share(left / ratio()),
+      top: share(top),
+      width: share((right - left) / ratio()),
+      height: share(bottom - top),
+      rotate: `${placement().turn}deg`,
+      "transform-origin": `${share((x - left) / (right - left))} ${share((y - top) / (bottom - top))}`,
+    };
+    return { ...there, style };
+  }
+
+  function boxOf() {
+    const [left, top, right, bottom] = at()?.box ?? [];
+    return left === undefined ? null : [left / ratio(), top, right / ratio(), bottom];
+  }
+
   function show() {
-    styled(sheet, { "--ratio": ratio() });
+    styled(element, { "--ratio": ratio() });
     layGround(behind, draft, ratio());
     layFrame(margin, copy, draft);
-    const place = order.plan?.place;
-    product.hidden = !outline || !place && !product.style.left;
-    if (!outline || !place) return; // until the next plan, the product stays where it was
-    const { base, seen: from } = planned(place, outline.aspect, ratio());
-    const { box: [left, top, right, bottom] } = placed(base, draft.placement, outline, ratio(), from);
-    box = [left / ratio(), top, right / ratio(), bottom];
-    styled(product, {
-      left: share(box[0]),
-      top: share(top),
-      width: share(box[2] - box[0]),
-      height: share(bottom - top),
-      rotate: `${draft.placement.turn}deg`,
-    });
+    const there = at();
+    product.hidden = !there;
+    if (there) styled(product, there.style);
+    drawn(there);
   }
 }

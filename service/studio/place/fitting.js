@@ -28,7 +28,7 @@ export async function fittingScenes({ draft, catalogue }, source, signal) {
   while (left.length && found.length < MOST) {
     const some = left.splice(0, AT_ONCE);
     const places = await Promise.all(
-      some.map(({ name }) => plannedPlace(draft, null, signal, { source, scene: name }).catch(leftOut)),
+      some.map(({ name }) => plannedPlace(draft, source, signal, name).catch(leftOut)),
     );
     found.push(...some.filter((_, i) => places[i]));
   }

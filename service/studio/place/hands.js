@@ -1,33 +1,20 @@
-/** Moving, scaling and turning the product by mouse, fingers and keys. */
+/** Moving, scaling and turning the product by mouse and fingers; the arrow keys move it. */
 
 /** Steps of the arrow keys as shares of the picture: plain, with Shift, with Alt. */
 const STEPS = { plain: 0.01, wide: 0.05, fine: 0.002 };
-const GROW = 1.02;
-const TURN = 0.5;
-/** Scale exponent for one pixel of the wheel. */
-const WHEEL = 0.0008;
 /** Distance from the default position or angle that snaps to it, in shares of the picture and in degrees. */
 const SNAP = 0.006;
 const SNAP_TURN = 0.6;
 
 const ARROWS = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] };
 
-/** The keys and their effects, shown to people. */
-export const KEYS = [
-  ["Arrows", "move the product; with Shift farther, with Alt a little"],
-  ["+   −", "larger, smaller"],
-  ["[   ]", "turn it left, right"],
-  ["S", "straighten it"],
-  ["0", "put it back"],
-];
-
 /**
  * @param {HTMLElement} sheet the picture's area
  * @param {HTMLElement} box around the product, with the handles; receives the keys
- * @param actions {placement(), pivot(), move(placement), done(), straighten(), reset()}; `pivot`: the centre of
- *   rotation, as shares of the picture
+ * @param actions {placement(), pivot(), move(placement), done()}; `pivot`: the centre of rotation, as shares of
+ *   the picture
  */
-export function listenToHands(sheet, box, { placement, pivot, move, done, straighten, reset }) {
+export function listenToHands(sheet, box, { placement, pivot, move, done }) {
   const held = new Map();
   /** The state at the start of a gesture: {does, placement, fingers, from}. */
   let gesture = null;
@@ -64,38 +51,13 @@ export function listenToHands(sheet, box, { placement, pivot, move, done, straig
   sheet.addEventListener("pointerup", up);
   sheet.addEventListener("pointercancel", up);
 
-  sheet.addEventListener(
-    "wheel",
-    (event) => {
-      if (!sheet.contains(document.activeElement) && !event.ctrlKey) return; // the wheel scrolls the page
-      event.preventDefault();
-      const now = placement();
-      move({ ...now, scale: now.scale * Math.exp(-event.deltaY * WHEEL) });
-      done();
-    },
-    { passive: false },
-  );
-
   box.addEventListener("keydown", (event) => {
-    if (event.ctrlKey || event.metaKey) return;
+    const arrow = ARROWS[event.key];
+    if (!arrow || event.ctrlKey || event.metaKey) return;
+    event.preventDefault();
     const now = placement();
     const step = event.altKey ? STEPS.fine : event.shiftKey ? STEPS.wide : STEPS.plain;
-    const arrow = ARROWS[event.key];
-    const does = {
-      "+": () => ({ ...now, scale: now.scale * GROW }),
-      "=": () => ({ ...now, scale: now.scale * GROW }),
-      "-": () => ({ ...now, scale: now.scale / GROW }),
-      "[": () => ({ ...now, turn: now.turn - TURN }),
-      "]": () => ({ ...now, turn: now.turn + TURN }),
-      s: straighten,
-      0: reset,
-    }[event.key.toLowerCase()];
-    if (!arrow && !does) return;
-    event.preventDefault();
-    const next = arrow
-      ? { ...now, shift_x: now.shift_x + arrow[0] * step, shift_y: now.shift_y + arrow[1] * step }
-      : does();
-    if (next) move(next);
+    move({ ...now, shift_x: now.shift_x + arrow[0] * step, shift_y: now.shift_y + arrow[1] * step });
     done();
   });
 

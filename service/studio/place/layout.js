@@ -76,22 +76,3 @@ export function judged({ bounds }, preset, ratio, { edges }) {
     margins: SIDES.filter((side, i) => !edges.includes(side) && free[side] < preset.margins[i] - 0.004),
   };
 }
-
-/** Return a similar placement within the margins, smaller if needed. */
-export function withinMargins(base, placement, outline, preset, ratio, seen) {
-  const free = SIDES.map((side, i) => (seen.edges.includes(side) ? -1 : preset.margins[i]));
-  const most = [free[0] * ratio, free[1], (1 - free[2]) * ratio, 1 - free[3]];
-  let next = { ...placement };
-  for (let tries = 0; tries < 4; tries++) {
-    const [left, top, right, bottom] = placed(base, next, outline, ratio, seen).bounds;
-    const room = Math.min(1, (most[2] - most[0]) / (right - left), (most[3] - most[1]) / (bottom - top));
-    if (room < 1) {
-      next = { ...next, scale: next.scale * room * 0.999 };
-      continue;
-    }
-    const across = Math.max(0, most[0] - left) - Math.max(0, right - most[2]);
-    const down = Math.max(0, most[1] - top) - Math.max(0, bottom - most[3]);
-    next = { ...next, shift_x: next.shift_x + across / ratio, shift_y: next.shift_y + down };
-  }
-  return next;
-}

@@ -4,17 +4,17 @@ import { ask } from "../calls/api.js";
 import { SUBMIT, asked } from "../calls/submit.js";
 
 /**
- * Return the default placement of the draft's photo, {box, anchor, edges}; null: the product does not fit.
+ * Return the default placement of a photo, {box, anchor, edges}; null: the product does not fit.
  *
- * The photo must be cut out. `look`: a preview of it, whose stance is more certain, or null. If the channel forbids the
- * scene, the placement is on white. `source` and `scene` replace the draft's. Throws Refusal.
+ * The photo, `source`, must be cut out. `scene` replaces the draft's. If the channel forbids the scene, the placement is
+ * on white. Throws Refusal.
  */
-export async function plannedPlace(draft, look, signal, { source = draft.source, scene } = {}) {
+export async function plannedPlace(draft, source, signal, scene) {
   const placement = { ...draft.placement, ...source.placement, ...(source.stance && { stance: source.stance }) };
   // Another scene may lack the surfaces that the draft has colours for.
   const query = asked({ placement, options: draft.options(scene ? { ...source, scene } : source) });
   query.set("dry_run", "true");
-  const body = draft.body(look ? { render: look.job.render.public_id } : source);
+  const body = draft.body(source);
   if (scene ?? draft.forbidden) body.scene_type = scene ?? "white";
   const { place } = await ask(`${SUBMIT}?${query}`, { method: "POST", body, signal });
   return place;

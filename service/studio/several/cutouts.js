@@ -99,7 +99,7 @@ export class Cutting {
   async #place(item, signal) {
     const draft = this.#draft;
     const of = placeOf(item, draft.body(item));
-    const place = await plannedPlace(draft, null, signal, { source: item });
+    const place = await plannedPlace(draft, item, signal);
     item.place = { of, there: place !== null };
   }
 }

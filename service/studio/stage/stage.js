@@ -195,7 +195,7 @@ export function photoStage(studio, order, signal) {
       for (const [one, view] of Object.entries(views)) view.hidden = one !== to;
       if (to === "place" && !views.place.children.length) {
         board = new AbortController();
-        views.place.replaceChildren(PLACE.show(({ placeBoard }) => placeBoard(studio, cut, board.signal), board.signal));
+        views.place.replaceChildren(PLACE.show(({ placeBoard }) => placeBoard(studio, order, cut, board.signal), board.signal));
       }
       if (!still && element.getBoundingClientRect().top < 0) element.scrollIntoView({ block: "start" });
     }

@@ -47,7 +47,7 @@ def step(page: Any, name: str) -> None:
 
 def box(page: Any) -> list[float]:
     """Return the product's box on the board as shares of the picture: left, top, right, bottom."""
-    words = ".place-picture"
+    words = ".place-sheet .sketch-product"
     left, top, width, height = (
         float(page.locator(words).evaluate(f"(one) => one.style.{name}").removesuffix("%")) / 100
         for name in ("left", "top", "width", "height")
@@ -79,9 +79,10 @@ def test_the_paid_picture_is_the_chosen_preview_and_previews_cost_nothing(tab: V
     assert_accessible(page)
 
     page.get_by_role("button", name="Place", exact=True).click()
-    page.locator(".place-box").focus()
-    for key in ("ArrowLeft", "ArrowLeft", "+", "]"):
-        page.keyboard.press(key)
+    page.locator(".place-box").press("ArrowLeft")
+    page.keyboard.press("ArrowLeft")
+    for slider in ("#place-size", "#place-turn"):
+        page.locator(slider).press("ArrowRight")
     page.get_by_text("the product has moved").wait_for()
     look(page)
     page.get_by_role("button", name="Make this picture").wait_for(timeout=90 * SECONDS)
@@ -90,7 +91,7 @@ def test_the_paid_picture_is_the_chosen_preview_and_previews_cost_nothing(tab: V
     moved = newest["render"]["report"]["placement"]
     assert {name: moved[name] for name in ("shift_x", "scale", "turn")} == {
         "shift_x": -0.02,
-        "scale": 1.02,
+        "scale": 1.014,
         "turn": 0.5,
     }
     assert guest.balance() == 10, "previews cost nothing"
@@ -137,6 +138,7 @@ def test_a_preview_that_cannot_be_made_states_the_reason_and_links_to_the_remedy
     page = to_look_at(visit(**PHONE), guest)
     step(page, "Place")
     product = page.locator(".place-box")
+    product.wait_for()
     product.focus()
     for _ in range(10):
         page.keyboard.press("Shift+ArrowRight")
@@ -148,7 +150,7 @@ def test_a_preview_that_cannot_be_made_states_the_reason_and_links_to_the_remedy
     page.get_by_role("alert").get_by_text("beyond the picture's edge").wait_for()
     assert_fits(page)
     page.get_by_role("button", name="Change its place").click()
-    page.get_by_role("button", name="Back inside the margins").click()
+    page.get_by_role("button", name="Put back").click()
     page.get_by_text("Inside the free margins").wait_for()
     assert guest.balance() == 10
 

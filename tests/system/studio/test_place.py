@@ -56,7 +56,7 @@ def test_by_mouse_the_product_is_moved_scaled_turned_straightened_and_reset(tab:
     pull(".place-corner.ne", 20, -60)
     assert placement(page)["scale"] > 1.05
     page.get_by_text("It comes near the edge").wait_for()
-    page.get_by_role("button", name="Back inside the margins").click()
+    page.get_by_role("button", name="Put back").click()
     page.get_by_text("Inside the free margins").wait_for()
     pull(".place-knob", 40, 0)
     assert 2 < placement(page)["turn"] <= 45
@@ -64,9 +64,6 @@ def test_by_mouse_the_product_is_moved_scaled_turned_straightened_and_reset(tab:
     assert placement(page)["turn"] == -6
     page.get_by_role("button", name="Straighten").click()
     assert abs(placement(page)["turn"]) < 1.5, "the bottle was photographed upright"
-    page.get_by_label("Turn", exact=True).fill("-6")
-    page.locator(".place-box").press("s")
-    assert abs(placement(page)["turn"]) < 1.5
     page.reload()
     page.get_by_role("button", name="Fix", exact=True).wait_for()
     page.locator(".steps").get_by_role("radio", name="Place").check(force=True)
@@ -181,9 +178,8 @@ def test_by_touch_at_a_phones_width_two_fingers_scale_and_turn(visit: Window, ke
 def test_a_leaning_product_is_straightened_by_keyboard_and_delivered_as_on_the_board(tab: Visit, guest: Guest) -> None:
     page = on_stage(tab, guest, leaning_carton(25), cut=True)
     page.locator(".steps").get_by_role("radio", name="Place").check(force=True)
-    product = page.locator(".place-box")
-    product.focus()
-    page.keyboard.press("s")
+    page.locator(".place-box").wait_for()
+    page.get_by_role("button", name="Straighten").press("Enter")
     turn = placement(page)["turn"]
     assert abs(turn - 25) < 2, "a product that leans to the left is turned to the right"
     page.locator("#make[aria-disabled=false]").focus()
