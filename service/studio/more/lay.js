@@ -1,10 +1,9 @@
-/** Texts and logos on the sketch of the picture, moved by mouse, finger or arrow keys. */
+/** Texts and logos on a sketch of the picture, moved by mouse, finger or arrow keys. */
 
 import { fill, html, say, styled } from "../page/dom.js";
 import { PLACES } from "./controls.js";
-import { USUAL, isLogo, layerWords, whereWords } from "./layer.js";
+import { USUAL, given, isLogo, layerWords, whereWords } from "./layer.js";
 import { pictureOf } from "./picture.js";
-import { sketch } from "./sketch.js";
 
 /** Shares of the picture: the distance that snaps, and the step of an arrow key, which snaps within its half. */
 const SNAP = 0.02;
@@ -17,14 +16,12 @@ export const coveredBy = ({ rules, margins }) =>
   rules.some(({ name }) => name === "margins") ? [margins[1], margins[3]] : [0, 0];
 
 /**
- * Return the sketch with the draft's layers on it: {element, covered(i)}.
+ * Lay the draft's layers on a picture's sheet, where a person moves them. Returns {show(), covered(i)}.
  *
- * `put(i, layer)` gets a moved layer, `heard` is called after each drawing. `covered`: whether the app's controls
- * cover a layer.
+ * `product()` returns the product's box in shares of the picture, or null; `heard` is called after each drawing.
+ * `covered`: whether the app's controls cover a layer.
  */
-export function layersSketch(context, put, heard) {
-  const { studio: { draft }, signal } = context;
-  const { element: sheet, product } = sketch(context);
+export function layLayers(sheet, product, draft, signal, heard = () => {}) {
   const zones = ["top", "bottom"].map((side) => html`<span class="sketch-zone ${side}"></span>`);
   const guides = ["across", "down"].map((axis) => html`<span class="sketch-guide ${axis}" hidden></span>`);
   let pieces = [];
@@ -35,7 +32,7 @@ export function layersSketch(context, put, heard) {
   const resized = new ResizeObserver(show);
   resized.observe(sheet);
   signal.addEventListener("abort", () => resized.disconnect());
-  return { element: sheet, covered: (i) => pieces[i]?.covered ?? false };
+  return { show, covered: (i) => pieces[i]?.covered ?? false };
 
   function show() {
     const { layers } = draft.lettering;
@@ -45,7 +42,7 @@ export function layersSketch(context, put, heard) {
       sheet.append(...pieces.map(({ element }) => element));
     }
     const covers = coveredBy(draft.preset);
-    for (const [i, zone] of zones.entries()) styled(zone, { height: share(covers[i]) });
+    for (const [i, zone] of zones.entries()) styled(zone, { height: share(layers.length && covers[i]) });
     pieces.forEach((one, i) => one.show(layers[i], covers));
     heard();
   }
@@ -117,7 +114,9 @@ export function layersSketch(context, put, heard) {
     }
 
     function place([x, y]) {
-      put(i, { to: "canvas", anchor: PLACES[3 * y.end + x.end], x: x.offset, y: y.offset });
+      const at = { to: "canvas", anchor: PLACES[3 * y.end + x.end], x: x.offset, y: y.offset };
+      const { layers } = draft.lettering;
+      draft.change({ lettering: { layers: layers.with(i, given({ ...layers[i], ...at })) } });
     }
 
     function pressed(event) {
@@ -131,6 +130,7 @@ export function layersSketch(context, put, heard) {
     function down(event) {
       if (event.button !== 0) return;
       event.preventDefault();
+      event.stopPropagation(); // the product behind it stays
       element.focus({ preventScroll: true });
       element.setPointerCapture(event.pointerId);
       from = { pointer: [event.clientX, event.clientY], at: corner() };

@@ -7,9 +7,10 @@ import { liveFigure } from "../looks/live.js";
 import { fieldsOf } from "../order/options.js";
 import { counted } from "../page/words.js";
 import { choice } from "./controls.js";
-import { coveredBy, layersSketch } from "./lay.js";
-import { given, isLogo, layerFields, layerMark, layerVerdict, layerWords, whereWords } from "./layer.js";
+import { coveredBy, layLayers } from "./lay.js";
+import { isLogo, layerFields, layerMark, layerVerdict, layerWords, whereWords } from "./layer.js";
 import { pictureField } from "./picture.js";
+import { sketch } from "./sketch.js";
 
 const MOST = 8;
 const FIRST = { text: "New", anchor: "top_left" };
@@ -41,10 +42,10 @@ export function textChoice(context) {
   });
   const full = html`<p class="hint">${MOST} texts and logos are the most.</p>`;
   const brand = html`<div class="part brand-template"></div>`;
-  const moved = (i, place) => change(layers().with(i, given({ ...layers()[i], ...place })));
-  const seen = layersSketch(context, moved, marks);
+  const { element: sheet, product } = sketch(context);
+  const seen = layLayers(sheet, product, draft, signal, marks);
   const zone = html`<p class="hint">The app's controls cover the hatched areas.</p>`;
-  const places = html`<div class="part">${seen.element}<p class="hint">Drag a text or logo to move it.</p>${zone}</div>`;
+  const places = html`<div class="part">${sheet}<p class="hint">Drag a text or logo to move it.</p>${zone}</div>`;
   let rows = [];
   let built = "";
   looks.addEventListener("change", show, { signal });

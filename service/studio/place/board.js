@@ -3,6 +3,7 @@
 import { fill, html, mark, say, styled } from "../page/dom.js";
 import { MOST_SHIFT, MOST_TURN, SCALES } from "../order/draft.js";
 import { slide } from "../more/controls.js";
+import { layLayers } from "../more/lay.js";
 import { framed, sketch } from "../more/sketch.js";
 import { UNMOVED } from "../order/options.js";
 import { listenToHands } from "./hands.js";
@@ -35,6 +36,7 @@ export function placeBoard(studio, order, view, signal) {
       <span class="place-knob" data-does="turn"></span>
     </div>`;
   const sheet = html`<div class="place-sheet">${seen.element}${box}</div>`;
+  const letters = layLayers(sheet, seen.product, draft, signal);
   const sizes = { min: Math.ceil(OCTAVE * Math.log2(SCALES[0])), max: OCTAVE * Math.log2(SCALES[1]), step: 1 };
   const size = slide("place-size", "Size", sizes, (value) => move({ ...placement, scale: 2 ** (value / OCTAVE) }), done);
   const turns = { min: -MOST_TURN, max: MOST_TURN, step: 0.5 };
@@ -101,7 +103,8 @@ export function placeBoard(studio, order, view, signal) {
     if (there) styled(box, there.style);
     styled(sheet, { "--ratio": seen.ratio(), ...colours(there) });
     sheet.dataset.background = draft.scene_type === "white" ? "white" : draft.preset.background;
-    const render = looks.earlier?.job.render;
+    letters.show(); // some stand beside the product
+    const render = draft.lettering.layers.length ? null : looks.earlier?.job.render; // its texts would be seen twice
     backdrop.hidden = !render;
     backdrop.setAttribute("aria-pressed", String(overLook));
     look.hidden = !render || !overLook;

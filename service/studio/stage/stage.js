@@ -178,7 +178,7 @@ export function photoStage(studio, order, signal) {
     let framed = false;
     const chosen = ({ detail }) => {
       if (!FIELDS.some((field) => field in detail)) return;
-      framed = "frame" in detail;
+      framed = "frame" in detail || "lettering" in detail;
       if (framed && cut) go("place", { still: true });
     };
     studio.draft.addEventListener("change", chosen, { signal: here });

@@ -290,6 +290,26 @@ def test_a_text_is_typed_over_dragged_and_warned_of_under_the_controls_of_a_stor
     assert kept_layer(page)["x"] == -2
 
 
+def test_a_text_is_dragged_on_the_stage_and_the_product_behind_it_stays(tab: Visit, guest: Guest) -> None:
+    page = on_stage(tab, guest, small_bottle(), cut=True)
+    text = open_more(page, "lettering")
+    text.get_by_role("button", name="Add a text").click()
+    page.keyboard.type("Spring")
+    sheet = page.locator(".place-sheet")
+    piece = sheet.get_by_role("application", name="Spring, top left. Arrow keys move it.")
+    piece.wait_for()
+    sheet.scroll_into_view_if_needed()
+    box, start = sheet.bounding_box(), middle(piece)
+    page.mouse.move(*start)
+    page.mouse.down()
+    page.mouse.move(box["x"] + box["width"] / 2 + 3, box["y"] + box["height"] / 2, steps=5)
+    page.mouse.up()
+    sheet.get_by_role("application", name="Spring, middle. Arrow keys move it.").wait_for()
+    draft = json.loads(page.evaluate("sessionStorage.getItem('backdrop-draft')"))
+    assert draft["placement"]["shift_x"] == draft["placement"]["shift_y"] == 0
+    assert_accessible(page)
+
+
 def kept_layer(page: Any) -> dict[str, Any]:
     """Return the first layer of the draft."""
     draft = json.loads(page.evaluate("sessionStorage.getItem('backdrop-draft')"))
