@@ -21,7 +21,7 @@ from service.cli.operations import acceptance, ops
 from service.cli.parts import PARTS
 from service.cli.rate import rate
 from service.cli.swap import swap
-from service.cli.webhooks import WEBHOOK_COMMANDS, webhooks
+from service.cli.webhooks import WEBHOOK_COMMANDS
 
 
 class Commands(click.Group):
@@ -51,7 +51,7 @@ def main(debug: bool) -> None:
         logging.basicConfig(level=logging.DEBUG)
 
 
-for group in (swap, cutout, batch, rate, brands, webhooks, clients, ledger, secrets, ops, docs, models):
+for group in (swap, cutout, batch, rate, brands, clients, ledger, secrets, ops, docs, models):
     main.add_command(group)
 for command in (*INSTALLATION, *PARTS, acceptance, catalog, thumbnails, bench, gpu_check):
     main.add_command(command)

@@ -1,20 +1,13 @@
-"""Clients' webhooks and messages for the operator (`backdrop clients …`), and a listener for developers.
-
-`backdrop webhooks listen` receives a client's messages on the developer's own machine.
-"""
+"""Clients' webhooks and messages for the operator: `backdrop clients …`."""
 
 import json
-import signal
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from service.cli.options import Opened, on_database
-from service.cli.remote import at_server
 
 if TYPE_CHECKING:
-    from backdrop_client import Backdrop
     from service.webhooks.endpoints import Webhooks
 
 
@@ -117,59 +110,6 @@ def webhook(name: str, resend: str | None, test: bool, limit: int, as_json: bool
 
 def _text(time: Any) -> str:
     return str(time.isoformat(timespec="seconds").replace("+00:00", "Z"))
-
-
-@click.group("webhooks")
-def webhooks() -> None:
-    """Receive your webhook's messages on this machine."""
-
-
-@webhooks.command("listen")
-@click.option("--port", type=click.IntRange(0, 65535), default=0, help="Port on 127.0.0.1. Default: a free one.")
-@click.option("--json", "as_json", is_flag=True, help="Print each message's body, one a line.")
-@at_server
-def listen(backdrop: "Backdrop", port: int, as_json: bool) -> None:
-    """Set your webhook to this machine, print each message, and remove the webhook at Ctrl-C.
-
-    The server has to run on this machine too, with BACKDROP_WEBHOOK_ALLOW_PRIVATE=true. Checks each signature.
-    """
-    from backdrop_client import NotFound, WebhookInvalid, verify_webhook
-
-    try:
-        earlier = backdrop.webhook().url
-    except NotFound:
-        pass
-    else:
-        raise click.ClickException(
-            f"Your webhook is {earlier}. Remove it (DELETE /v1/webhook), or listen with the key of another client."
-        )
-
-    class Receiver(BaseHTTPRequestHandler):
-        def do_POST(self) -> None:  # http.server's name
-            body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
-            try:
-                event = verify_webhook(dict(self.headers.items()), body, secret)
-                click.echo(body if as_json else f"{event.timestamp:%H:%M:%S}  {event.type}  {body.decode()}")
-                self.send_response(204)
-            except WebhookInvalid as error:
-                click.echo(f"refused: {error}", err=True)
-                self.send_response(400)
-            self.end_headers()
-
-        def log_message(self, *_: object) -> None:
-            """Leave the output to the messages."""
-
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
-    with ThreadingHTTPServer(("127.0.0.1", port), Receiver) as server:
-        address = f"http://127.0.0.1:{server.server_port}/"
-        secret = backdrop.set_webhook(address).secret or ""
-        try:
-            click.echo(f"listening on {address}", err=True)
-            server.serve_forever()
-        except KeyboardInterrupt:
-            pass
-        finally:
-            backdrop.delete_webhook()
 
 
 WEBHOOK_COMMANDS = (set_webhook, clear_webhook, rotate_webhook_secret, webhook)
