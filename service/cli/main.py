@@ -21,7 +21,6 @@ from service.cli.operations import acceptance, ops
 from service.cli.parts import PARTS
 from service.cli.rate import rate
 from service.cli.swap import swap
-from service.cli.webhooks import WEBHOOK_COMMANDS
 
 
 class Commands(click.Group):
@@ -55,8 +54,6 @@ for group in (swap, cutout, batch, rate, brands, clients, ledger, secrets, ops, 
     main.add_command(group)
 for command in (*INSTALLATION, *PARTS, acceptance, catalog, thumbnails, bench, gpu_check):
     main.add_command(command)
-for command in WEBHOOK_COMMANDS:
-    clients.add_command(command)
 
 
 if __name__ == "__main__":
