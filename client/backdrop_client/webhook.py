@@ -108,9 +108,7 @@ def verify_webhook(headers: Mapping[str, str], body: bytes | str, secret: str) -
     try:
         webhook = Webhook(secret)
     except (EmptyWebhookSecretError, ValueError) as error:
-        raise ValueError(
-            "The secret is invalid. Use the whsec_… that `backdrop clients set-webhook` printed."
-        ) from error
+        raise ValueError("The secret is invalid. Use the whsec_… that you got with the webhook's URL.") from error
     by_name = {name.lower(): value for name, value in headers.items()}
     try:
         webhook.verify(body, by_name, json_parse=False)

@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from service.cli.options import Opened, on_database
-from service.cli.webhooks import webhook_states
 
 if TYPE_CHECKING:
     from service.accounts.clients import Accounts
+    from service.webhooks.endpoints import WebhookEndpoint
 
 
 @click.group()
@@ -98,8 +98,11 @@ def list_clients(as_json: bool, opened: Opened) -> None:
 
     Shows balance, state, sandbox, required signature, own catalogue, unfinished jobs, weight (unless 1), webhook.
     """
+    from service.webhooks.endpoints import Webhooks
+
     accounts = _accounts(opened)
-    found, unfinished, webhooks = accounts.all(), accounts.unfinished_jobs(), webhook_states(opened)
+    found, unfinished = accounts.all(), accounts.unfinished_jobs()
+    webhooks = {client_id: _webhook_state(one) for client_id, one in Webhooks(opened.engine).all().items()}
     if as_json:
         items = [
             {
@@ -124,6 +127,39 @@ def list_clients(as_json: bool, opened: Opened) -> None:
         also = f"  {unfinished.get(client.id, 0)} unfinished jobs"
         also += f"  weight {client.weight}" if client.weight != 1 else ""
         _show(client, also + (f"  webhook {webhook}" if webhook else ""))
+
+
+@clients.command("webhook")
+@click.argument("name")
+@click.option("--limit", type=click.IntRange(1, 1000), default=20, show_default=True, help="Messages to show.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@on_database
+def webhook(name: str, limit: int, as_json: bool, opened: Opened) -> None:
+    """Show a client's webhook and its latest messages. Shows state, attempts, last answer and next attempt."""
+    from service.webhooks.endpoints import DeliveryLog, Webhooks
+
+    endpoint = Webhooks(opened.engine).find(name)
+    messages = DeliveryLog(opened.engine).page(_accounts(opened).named(name).id, limit=limit).items
+    if as_json:
+        shown = {"webhook": None if endpoint is None else vars(endpoint), "messages": [vars(one) for one in messages]}
+        click.echo(json.dumps(shown, default=_text))
+        return
+    click.echo("no webhook" if endpoint is None else f"{endpoint.url}  {_webhook_state(endpoint)}")
+    if endpoint is not None and endpoint.previous_until:
+        click.echo(f"the previous secret also signs until {_text(endpoint.previous_until)}")
+    for one in messages:
+        last = one.last_error or (f"HTTP {one.last_status}" if one.last_status else "not sent yet")
+        then = f"  next {_text(one.next_attempt_at)}" if one.next_attempt_at else ""
+        about = one.job_id or one.order_id or "no job"
+        click.echo(f"{one.id}  {one.type}  {about}  {one.state}  attempts {one.attempts}  {last}{then}")
+
+
+def _webhook_state(endpoint: "WebhookEndpoint") -> str:
+    return "disabled" if endpoint.disabled_at else "enabled"
+
+
+def _text(time: Any) -> str:
+    return str(time.isoformat(timespec="seconds").replace("+00:00", "Z"))
 
 
 @clients.command("rotate-key")

@@ -1,4 +1,4 @@
-"""The command line: `backdrop up|api|worker|sweep|swap|cutout|batch|rate|catalog|jobs|renders|brands|clients|ledger|…`.
+"""The command line: `backdrop up|api|worker|sweep|swap|cutout|batch|rate|catalog|brands|clients|ledger|…`.
 
 Each command imports its modules when it runs, so that `backdrop --help` does not wait for torch.
 """
@@ -9,6 +9,7 @@ from typing import Any
 import click
 
 from service.cli.batch import batch
+from service.cli.brands import brands
 from service.cli.catalogue import catalog, thumbnails
 from service.cli.checkout import bench, docs, gpu_check
 from service.cli.clients import clients, secrets
@@ -19,9 +20,7 @@ from service.cli.models import models
 from service.cli.operations import acceptance, ops
 from service.cli.parts import PARTS
 from service.cli.rate import rate
-from service.cli.remote_commands import brands, jobs, renders
 from service.cli.swap import swap
-from service.cli.webhooks import WEBHOOK_COMMANDS, webhooks
 
 
 class Commands(click.Group):
@@ -51,12 +50,10 @@ def main(debug: bool) -> None:
         logging.basicConfig(level=logging.DEBUG)
 
 
-for group in (swap, cutout, batch, rate, jobs, renders, brands, webhooks, clients, ledger, secrets, ops, docs, models):
+for group in (swap, cutout, batch, rate, brands, clients, ledger, secrets, ops, docs, models):
     main.add_command(group)
 for command in (*INSTALLATION, *PARTS, acceptance, catalog, thumbnails, bench, gpu_check):
     main.add_command(command)
-for command in WEBHOOK_COMMANDS:
-    clients.add_command(command)
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""`backdrop ops`: jobs of all clients, retries, workers, draining, restored copies, and exports."""
+"""`backdrop ops`: jobs of all clients, workers, draining, restored copies, and exports."""
 
 import json
 from collections.abc import Iterable
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 @click.group()
 def ops() -> None:
-    """Operate an installation: jobs, retries, workers, archive, quarantine."""
+    """Operate an installation: jobs, workers, archive, quarantine."""
 
 
 def _table(columns: Iterable[str], rows: Iterable[Iterable[str]]) -> None:
@@ -84,55 +84,6 @@ def _row(line: "JobLine") -> tuple[str, ...]:
         line.worker or "",
         line.error_code or "",
     )
-
-
-@ops.command("retry")
-@click.argument("job_ids", nargs=-1, metavar="[JOB]...")
-@click.option("--code", help="Also retry all jobs that failed with this code. Needs --since.")
-@_hours
-@click.option(
-    "--limit", type=click.IntRange(1, 10_000), default=100, show_default=True, help="Most jobs to retry by --code."
-)
-@_as_json
-@on_database
-def retry(
-    job_ids: tuple[str, ...], code: str | None, since: float | None, limit: int, as_json: bool, opened: Opened
-) -> None:
-    """Retry failed jobs. Each gets one new job with the same request and seed, charged like any submit.
-
-    The failed job was refunded and does not change. Exits with status 1 if a job can't be retried, and prints why.
-    """
-    from service.jobs.intake import JobIntake
-    from service.jobs.transitions import Jobs
-    from service.operations.overview import Look, Overview
-    from service.operations.retry import Retries, RetryRefused
-    from service.storage.buckets import open_buckets
-
-    if bool(code) != (since is not None):
-        raise click.UsageError("--code and --since belong together. Give both.")
-    settings, engine = opened.settings, opened.engine
-    intake = JobIntake(engine, unfinished_limit=settings.unfinished_limit, queue_limit=settings.queue_limit)
-    jobs = Jobs(engine, lease=settings.lease, max_attempts=settings.max_attempts, public_url=settings.public_url)
-    asked = list(job_ids)
-    if code and since is not None:
-        found = Overview(opened.engine).look(Look.FAILED, limit=limit, code=code, since=3600.0 * since)
-        asked += [line.id for line in reversed(found) if line.id not in job_ids]
-    retries, results = Retries(engine, intake, jobs, open_buckets(settings)[0]), list[dict[str, Any]]()
-    for job_id in asked:
-        try:
-            results.append(vars(retries.retry(job_id)))
-        except RetryRefused as error:
-            results.append({"retry_of": job_id, "refused": str(error)})
-    if as_json:
-        click.echo(json.dumps(results, indent=1))
-    for one in [] if as_json else results:
-        if "refused" in one:
-            click.echo(f"{one['retry_of']}: {one['refused']}")
-        elif one["repeated"]:
-            click.echo(f"{one['retry_of']}: already retried as {one['job_id']}")
-        else:
-            click.echo(f"{one['retry_of']}: retried as {one['job_id']}, {one['credits_cost']} credits")
-    raise SystemExit(1 if any("refused" in one for one in results) else 0)
 
 
 @ops.command("workers")

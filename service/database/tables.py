@@ -17,9 +17,8 @@ transactions block each other. A sweep skips locked rows (SKIP LOCKED) and never
     8  stored_objects, others   by key: pictures, cut-outs, scenes, masks
     9  cutouts, mended_masks    one, or by SKIP LOCKED
 
-An insert waits in a unique index for a transaction that writes the same value, as if for a lock. So a retry locks the
-client first and then looks for `jobs.retry_of`. `tests/service/database/test_deadlocks.py` runs all of these
-transactions against each other.
+An insert waits in a unique index for a transaction that writes the same value, as if for a lock.
+`tests/service/database/test_deadlocks.py` runs all of these transactions against each other.
 """
 
 import sqlalchemy as sa
@@ -177,7 +176,7 @@ jobs = sa.Table(
     # The worker of its latest attempt, "host:pid", and the seconds of each stage, in order.
     sa.Column("worker", sa.String(255)),
     sa.Column("stages", sa.JSON),
-    # The failed job that this job retries.
+    # The failed job that an operator retried as this job. This release no longer writes it.
     sa.Column("retry_of", sa.String(26)),
     # The lowest version of a worker that can run its spec (`service.catalogue.spec_versions`).
     sa.Column("spec_version", sa.Integer, nullable=False, default=1, server_default="1"),
@@ -217,7 +216,7 @@ jobs = sa.Table(
     # The jobs of a photo: those that need it, and its cut-outs.
     sa.Index("jobs_of_photo", "source_key"),
     some_rows("jobs_of_order", "order_id", "id", where="order_id IS NOT NULL"),
-    # A failed job is retried once.
+    # An earlier release retried a failed job once.
     some_rows("one_retry_a_job", "retry_of", where="retry_of IS NOT NULL", unique=True),
     # For workers, which take the first row. The condition is on finished_at: if a query names the status, SQLite uses
     # `unfinished_jobs` and sorts the result.

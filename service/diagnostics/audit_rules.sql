@@ -211,13 +211,6 @@ SELECT jobs.id AS job_id, client_id FROM jobs LEFT JOIN clients ON clients.id = 
 SELECT ledger.id AS ledger_id, client_id FROM ledger LEFT JOIN clients ON clients.id = client_id
 WHERE clients.id IS NULL
 
--- rule: retry_is_of_a_failure
--- Only a failed and refunded job may be retried and charged again.
-SELECT jobs.id AS job_id, jobs.client_id, jobs.request_id, jobs.retry_of
-FROM jobs LEFT JOIN jobs AS failed ON failed.id = jobs.retry_of
-WHERE jobs.retry_of IS NOT NULL
-  AND (failed.id IS NULL OR failed.status <> 'FAILURE' OR failed.client_id <> jobs.client_id)
-
 -- rule: idempotency_key_is_one_requests
 SELECT client_id, idempotency_key, count(*) AS requests FROM request_logs
 WHERE idempotency_key IS NOT NULL GROUP BY client_id, idempotency_key HAVING count(*) > 1

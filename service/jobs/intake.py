@@ -47,10 +47,6 @@ class QueueFull(Exception):
     """Raised when the maximum number of jobs waits for a worker. Nothing was charged."""
 
 
-class AlreadyRetried(Exception):
-    """Raised when a failed job was retried before. Nothing was charged."""
-
-
 class QueueShareTaken(Exception):
     """Raised when a client's `waiting` jobs fill its share of the queue. Nothing was charged."""
 
@@ -86,8 +82,6 @@ class NewJob:
     reference: str | None = None
     operation: Operation = Operation.SWAP
     preview: bool = False
-    #: The failed job that an operator retried as this job.
-    retry_of: str | None = None
     #: Whether the photo was registered before its bytes were found in the store.
     source_known: bool = False
     #: The version of a spec that is stored again; a newer release may have set it.
@@ -252,10 +246,6 @@ class JobIntake:
                 turns = new_turns(connection, client_id, kind, version, count=len(new))
                 rows = [row | {"turn": turn} for row, turn in zip(rows, turns, strict=True)]
                 refusals = self.refusals(connection, client_id, kind, coming=len(new))
-                again = sa.select(jobs.c.id).where(jobs.c.retry_of == new[0].retry_of)
-                # Checked here, as the unique index would wait for a worker that is claiming the first retry.
-                if new[0].retry_of is not None and connection.execute(again).first() is not None:
-                    raise AlreadyRetried(new[0].retry_of)
                 # Messages are sent next. If that fails, the sweep notices that the queue is too short.
                 connection.execute(jobs.insert().values(sent_at=db_now()), rows[:SENT_AT_ONCE])
                 if rows[SENT_AT_ONCE:]:
@@ -421,7 +411,6 @@ def job_values(new: NewJob, job_id: str) -> dict[str, Any]:
         "preview": new.preview,
         "traceparent": correlation.traceparent,
         "caller_request_id": correlation.request_id if correlation.callers_own else None,
-        "retry_of": new.retry_of,
         "places": new.places,
         "credits_cost": new.credits_cost,
         "status": JobStatus.NOT_STARTED,

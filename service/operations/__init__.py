@@ -1,1 +1,1 @@
-"""Tools for operators: jobs of all clients, retries, draining of workers, archives, and exports."""
+"""Tools for operators: jobs of all clients, draining of workers, archives, and exports."""

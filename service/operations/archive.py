@@ -5,7 +5,7 @@ A job may be archived under these conditions:
 - The job has ended, and was submitted before the chosen time.
 - None of its pictures exists any more: no render except deleted ones, no cut-out, no object of an attempt.
 - Its idempotency key has expired (`JobIntake.free_old_keys`), so that no repeated submit pays twice.
-- Its webhook message, if any, has ended, and no retry of it is kept.
+- Its webhook message, if any, has ended.
 - If it is a picture of an order, all of that order may be archived: an order counts the states of its jobs. The order
   goes first, and its pictures are then jobs like any other.
 
@@ -14,7 +14,7 @@ key). Lines reach the disk before their rows are deleted. After a crash between 
 ids again.
 
 There are no monthly partitions. PostgreSQL wants the partition's column in every unique constraint. The constraints on
-jobs (ledger, renders, messages, retries) and idempotency keys could then not be enforced.
+jobs (ledger, renders, messages) and idempotency keys could then not be enforced.
 """
 
 import json
@@ -50,13 +50,11 @@ def archive_jobs(engine: sa.Engine, out: IO[str], *, older_than: float) -> int:
 
 def _needs_job() -> list[sa.ColumnElement[bool]]:
     """Return the conditions under which a job that has ended is still needed."""
-    retries = jobs.alias()
     return [
         sa.exists().where(renders.c.job_id == jobs.c.id, renders.c.deleted_at.is_(None)),
         sa.exists().where(cutouts.c.job_id == jobs.c.id),
         sa.exists().where(stored_objects.c.job_id == jobs.c.id),
         sa.exists().where(deliveries.c.job_id == jobs.c.id, deliveries.c.state == "waiting"),
-        sa.exists().where(retries.c.retry_of == jobs.c.id),
     ]
 
 

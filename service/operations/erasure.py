@@ -137,8 +137,7 @@ def _delete(
     page = sa.select(table.c.id, table.c.request_id).where(table.c.client_id == client_id, old)
     rows = connection.execute(page.order_by(table.c.id).limit(_PAGE).with_for_update(of=table)).all()
     ids, found = [row.id for row in rows], {}
-    for column in (stored_objects.c.job_id, jobs.c.retry_of):
-        connection.execute(sa.update(column.table).where(column.in_(ids)).values({column: None}))
+    connection.execute(stored_objects.update().where(stored_objects.c.job_id.in_(ids)).values(job_id=None))
     for name, by in {**named, table.name: "id", "request_logs": "request_id"}.items():
         these = [row.request_id for row in rows] if name == "request_logs" else ids
         gone = metadata.tables[name].delete().where(metadata.tables[name].c[by].in_(these))

@@ -50,7 +50,6 @@ class JobLine:
     error_code: str | None
     error_message: str | None
     reference: str | None
-    retry_of: str | None
     created_at: datetime
     started_at: datetime | None
     finished_at: datetime | None
@@ -71,7 +70,7 @@ class JobLine:
 _LINES = (
     sa.select(
         *(jobs.c[name] for name in ("id", "status", "operation", "preview", "stage", "stages", "attempt", "worker")),
-        *(jobs.c[name] for name in ("error_code", "error_message", "reference", "retry_of")),
+        *(jobs.c[name] for name in ("error_code", "error_message", "reference")),
         *(jobs.c[name] for name in ("created_at", "started_at", "finished_at")),
         jobs.c.spec["output_preset"].as_string().label("preset"),
         clients.c.name.label("client"),

@@ -164,17 +164,14 @@ class Webhooks:
         except sa.exc.IntegrityError:  # two requests have set the client's first webhook at once
             return self.register(name, url)
 
-    def clear(self, name: str) -> int:
-        """Delete the client's webhook and drop its waiting messages; return the number of those.
-
-        Raises UnknownClient and NoWebhook.
-        """
+    def clear(self, name: str) -> None:
+        """Delete the client's webhook and drop its waiting messages. Raises UnknownClient and NoWebhook."""
         client = self._accounts.named(name)
         with self._engine.begin() as connection:
             cleared = connection.execute(webhooks.delete().where(webhooks.c.client_id == client.id))
             if cleared.rowcount == 0:
                 raise _no_webhook(name)
-            return drop_waiting(connection, client.id)
+            drop_waiting(connection, client.id)
 
     def rotate(self, name: str, *, grace: float, key: str | None = None) -> tuple[WebhookEndpoint, str]:
         """Return the webhook with a new secret. Earlier secrets also sign until their grace ends.
@@ -225,17 +222,6 @@ class Webhooks:
             rows = connection.execute(sa.select(*(webhooks.c[field] for field in WebhookEndpoint.__dataclass_fields__)))
             return {row.client_id: WebhookEndpoint(*row) for row in rows}
 
-    def latest(self, name: str, *, limit: int) -> list[DeliveryRecord]:
-        """Return the client's latest messages, newest first. Raises UnknownClient."""
-        query = (
-            sa.select(*(deliveries.c[field] for field in DeliveryRecord.__dataclass_fields__))
-            .where(deliveries.c.client_id == self._accounts.named(name).id)
-            .order_by(deliveries.c.created_at.desc(), deliveries.c.id.desc())
-            .limit(limit)
-        )
-        with self._reader.connect() as connection:
-            return [DeliveryRecord(*row) for row in connection.execute(query)]
-
     def resend(self, name: str, delivery_id: str) -> None:
         """Send a message again with the same id and a new set of attempts.
 
@@ -274,7 +260,7 @@ def _new_secret() -> str:
 
 
 def _no_webhook(name: str) -> NoWebhook:
-    return NoWebhook(f"{name!r} has no enabled webhook. Set one with `backdrop clients set-webhook`.")
+    return NoWebhook(f"{name!r} has no enabled webhook. Set one with PUT /v1/webhook.")
 
 
 _RECORDS = sa.select(*(deliveries.c[name] for name in DeliveryRecord.__dataclass_fields__))

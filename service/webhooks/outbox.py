@@ -208,17 +208,16 @@ def as_text(time: datetime) -> str:
     return time.astimezone(UTC).isoformat().replace("+00:00", "Z")
 
 
-def drop_waiting(connection: sa.Connection, client_id: str) -> int:
-    """Drop the waiting messages of a client whose webhook is gone, and return their number.
+def drop_waiting(connection: sa.Connection, client_id: str) -> None:
+    """Drop the waiting messages of a client whose webhook is gone.
 
     The caller must have changed the webhook's row in the same transaction, so that `write_message` waits for it.
     """
-    dropped = connection.execute(
+    connection.execute(
         deliveries.update()
         .where(deliveries.c.client_id == client_id, _WAITING)
         .values(state=DeliveryState.DROPPED, **_OVER)
     )
-    return dropped.rowcount
 
 
 def earlier_secrets(row: Any, cipher: SecretCipher) -> list[tuple[str, datetime]]:

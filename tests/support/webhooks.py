@@ -17,7 +17,7 @@ from service.database.clock import db_now
 from service.database.tables import deliveries
 from service.webhooks.connection import Resolve, resolve
 from service.webhooks.delivery import DeliveryLoop, keep_delivering
-from service.webhooks.endpoints import Webhooks
+from service.webhooks.endpoints import DeliveryLog, DeliveryRecord, Webhooks
 from service.webhooks.outbox import Delivery, DeliveryState, Outbox
 from service.webhooks.sender import SendResult, WebhookSender
 from tests.support.shop import Shop, render
@@ -25,6 +25,11 @@ from tests.support.shop import Shop, render
 WAITING, DELIVERED, FAILED, DROPPED = DeliveryState
 URL = "https://shop.example/hooks"
 SECRET = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
+
+
+def sent(shop: Shop) -> list[DeliveryRecord]:
+    """Return a client's messages, newest first."""
+    return list(DeliveryLog(shop.engine).page(shop.client.id, limit=1000).items)
 
 
 def delivery(url: str, *, secrets: tuple[str, ...] = (SECRET,), body: str = '{"type":"job.succeeded"}') -> Delivery:
@@ -106,7 +111,7 @@ class Messenger:
             shop.jobs.succeed(shop.claim(shop.order()), render())
 
     def messages(self, shop: Shop) -> list[Any]:
-        return self.webhooks.latest(shop.client.name, limit=1000)
+        return sent(shop)
 
     def states(self, shop: Shop) -> list[str]:
         return [message.state for message in self.messages(shop)]

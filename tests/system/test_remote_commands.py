@@ -1,6 +1,5 @@
 """The command line at a server: a developer's commands in place of HTTP."""
 
-import hashlib
 import json
 from collections.abc import Callable
 from pathlib import Path
@@ -9,9 +8,11 @@ import pytest
 from click.testing import Result
 from PIL import Image
 
+from backdrop_client import Backdrop
 from service.accounts.clients import Accounts
 from service.database.encryption import open_cipher
-from testkit.photos import Deed, bad, good, mask, with_deed
+from service.settings import load_remote
+from testkit.photos import bad, good, mask
 from tests.support.command_line import run
 from tests.support.served import Served
 from tests.support.shoot import Shoot
@@ -91,50 +92,12 @@ def test_a_client_that_must_sign_signs_by_a_setting(
     assert made.exit_code == 0, made.output
 
 
-def test_jobs_and_renders_are_listed_shown_and_downloaded(
-    command: Command, photo: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.chdir(tmp_path)
-    for seed in ("1", "2"):
-        assert command("swap", photo, *SPEC, "--seed", seed, "-o", f"{seed}.png", "--quiet").exit_code == 0
-
-    newest, oldest = json.loads(command("jobs", "list", "--json").output)
-    assert (newest["render"]["seed"], oldest["render"]["seed"]) == (2, 1)
-    assert command("jobs", "list", "--limit", "1").output.startswith(newest["job_id"])
-    assert "1 credits" in command("jobs", "show", newest["job_id"]).output
-    render = newest["render"]
-    assert render["public_id"] in command("renders", "list", "--preset", "transparent_cutout").output
-    assert command("renders", "list", "--preset", "web_hero").output == ""
-    assert f"{render['public_id']}.png  200x240" in command("renders", "download", render["public_id"]).output
-    misnamed = command("renders", "download", render["public_id"], "-o", "out.jpg")
-    assert (misnamed.exit_code, "Call the file 'out.png'." in misnamed.output) == (2, True)
-    downloaded = Path(f"{render['public_id']}.png").read_bytes()
-    assert hashlib.sha256(downloaded).hexdigest() == render["sha256"]
-
-
-def test_a_job_is_cancelled_and_its_refund_printed(command: Command, served: Served, tmp_path: Path) -> None:
-    from backdrop_client import Backdrop, Spec
-    from service.settings import load_remote
-
-    with served.installation.held():
-        with Backdrop(served.url, load_remote(url=None, key=None).key) as backdrop:
-            source = backdrop.upload(with_deed(Deed.HELD))
-            job = backdrop.swap(Spec("white", "calm", "transparent_cutout"), source_key=source).job_id
-
-        assert "cancelled  1 credits refunded" in command("jobs", "cancel", job).output
-    again = command("jobs", "show", job)
-    assert "FAILURE  cancelled" in again.output
-
-
-def test_a_swap_takes_a_reference_which_finds_its_job_and_render(command: Command, photo: str, tmp_path: Path) -> None:
-    swapped = command("swap", photo, *SPEC, "--reference", "sku 7/ä", "-o", str(tmp_path / "out.png"), "--quiet")
+def test_a_swap_takes_a_reference_which_finds_its_job(command: Command, served: Served, photo: str) -> None:
+    swapped = command("swap", photo, *SPEC, "--reference", "sku 7/ä", "-o", f"{photo}.out.png", "--quiet")
     assert swapped.exit_code == 0, swapped.output
-    (job,) = json.loads(command("jobs", "list", "--reference", "sku 7/ä", "--json").output)
-    (render,) = json.loads(command("renders", "list", "--reference", "sku 7/ä", "--json").output)
 
-    assert (job["reference"], render["job_id"]) == ("sku 7/ä", job["job_id"])
-    assert "reference sku 7/ä" in command("jobs", "show", job["job_id"]).output
-    assert command("jobs", "list", "--reference", "sku").output == ""
+    with Backdrop(served.url, load_remote(url=None, key=None).key) as backdrop:
+        assert [job.reference for job in backdrop.iter_jobs(reference="sku 7/ä")] == ["sku 7/ä"]
 
 
 def test_a_brand_is_stored_at_the_server_and_sets_preset_and_seed(command: Command, photo: str, tmp_path: Path) -> None:
@@ -149,7 +112,6 @@ def test_a_brand_is_stored_at_the_server_and_sets_preset_and_seed(command: Comma
     assert command("brands", "set", "acme").output == "acme  no palette  no style words  a new seed each time\n"
     without = command("swap", photo, *SPEC[:4], "--brand", "acme", "-o", str(tmp_path / "out.png"))
     assert (without.exit_code, "the brand 'acme' has no default preset" in without.output) == (2, True)
-    assert "There is no such brand" in command("brands", "show", "nobody").output
     assert "--color[0]" in command("brands", "set", "acme", "--color", "reddish").output
 
 
@@ -176,17 +138,17 @@ def test_a_refusal_of_the_server_is_reported_with_the_option_and_the_remedy(
     assert failed.exit_code == 1
     assert "no_subject" in failed.output
     assert not output.exists()
-    nothing = command("jobs", "show", "01J9ZC6M8J5X7Z9Q1W3R5T7Y9V")
+    nothing = command("brands", "show", "nobody")
     assert nothing.exit_code == 1
-    assert "There is no such job, or it is not yours." in nothing.output
+    assert "There is no such brand" in nothing.output
 
 
 def test_a_missing_address_or_key_is_named_with_the_remedy(photo: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    assert "--url" in run("jobs", "list").output
+    assert "--url" in run("brands", "list").output
     monkeypatch.setenv("BACKDROP_URL", "http://127.0.0.1:9")
-    assert "BACKDROP_KEY" in run("jobs", "list").output
-    assert "base URL" in run("jobs", "list", "--url", "nowhere", "--key", "bd_1").output
-    assert run("jobs", "list").exit_code == 2
+    assert "BACKDROP_KEY" in run("brands", "list").output
+    assert "base URL" in run("brands", "list", "--url", "nowhere", "--key", "bd_1").output
+    assert run("brands", "list").exit_code == 2
 
 
 @pytest.mark.parametrize(

@@ -23,31 +23,11 @@ EMBEDDED = pytest.param("embedded", marks=pytest.mark.nightly)
 def up(servers_of: tuple[Path, dict[str, str]]) -> Iterator[Up]:
     home, variables = servers_of
     home.chmod(0o755)  # as an earlier release made it
-    up = Up(home, BACKDROP_WEBHOOK_ALLOW_PRIVATE="true", **variables)
+    up = Up(home, **variables)
     up.start()
     yield up
     if not up.ended:  # the last test of each installation ends it in a way of its own
         assert up.stop() == 0
-
-
-@pytest.mark.parametrize("servers_of", ["production"], indirect=True)
-def test_a_developer_receives_webhooks_on_their_own_machine(up: Up) -> None:
-    with up.client("developer", 0) as api:
-        key = api.headers["Authorization"].removeprefix("Bearer ")
-        command = [BACKDROP, "webhooks", "listen", "--url", up.address, "--key", key]
-        with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as listener:
-            assert listener.stdout is not None
-            assert listener.stderr is not None
-            address = listener.stderr.readline().removeprefix("listening on ").strip()
-            assert api.get("/v1/webhook").json()["url"] == address
-            assert api.post("/v1/webhook/test").status_code == 202
-            assert "webhook.test" in listener.stdout.readline()
-            assert httpx.post(address, content=b"{}").status_code == 400
-            again = subprocess.run(command, capture_output=True, text=True, check=False)
-            assert (again.returncode, address in again.stderr) == (1, True)
-            listener.send_signal(signal.SIGTERM)
-        assert listener.returncode == 0
-        assert api.get("/v1/webhook").status_code == 404
 
 
 def test_a_mixed_day_with_a_killed_worker_costs_exactly_the_successes(up: Up) -> None:

@@ -3,7 +3,6 @@
 It outlives the shell that started it.
 """
 
-import json
 import os
 import signal
 import subprocess
@@ -21,14 +20,13 @@ import pytest
 import sqlalchemy as sa
 
 from service.database.clock import db_now
-from service.database.engine import create_engine, reader
-from service.database.tables import deliveries, webhooks
+from service.database.engine import reader
+from service.database.tables import deliveries
 from service.settings import Settings
 from service.webhooks.endpoints import Webhooks
 from testkit.polling import until
 from testkit.receiver import answer, receiving
 from testkit.up import BACKDROP
-from tests.support.command_line import migrated_home, run
 from tests.support.databases import migrated_engine
 from tests.support.shop import Shop, render
 from tests.support.webhooks import make_server_context
@@ -152,75 +150,6 @@ def test_two_sweeps_deliver_each_message_once_over_tls_and_stop_on_a_signal(
             assert [process.wait(300) for process in (one, two)] == [0, 0]
 
     assert len(receiver.received) == len({came.id for came in receiver.received}) == 30
-
-
-def test_the_operator_registers_watches_resends_rotates_and_clears(
-    tmp_path: Path, valkey_url: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("BACKDROP_WEBHOOK_ALLOW_PRIVATE", "true")
-    sweep = Sweep(tmp_path, "", valkey_url)
-    engine = migrated_engine(Settings(home=tmp_path))
-    shop = Shop(engine)
-    name = shop.client.name
-
-    def clients(*arguments: str) -> str:
-        result = run("clients", *arguments, "--home", str(tmp_path))
-        assert result.exit_code == 0, result.output
-        return result.output
-
-    with receiving() as receiver:
-        assert "webhook" not in clients("list")
-        registered = json.loads(clients("set-webhook", name, receiver.url, "--json"))
-        assert (registered["client_id"], registered["url"]) == (shop.client.id, receiver.url)
-        assert "webhook enabled" in clients("list")
-        shop.jobs.succeed(shop.claim(shop.order()), render())
-        assert "not sent yet  next 20" in clients("webhook", name)
-        with sweep.running():
-            until(lambda: "delivered  attempts 1  HTTP 204" in clients("webhook", name))
-            (message,) = json.loads(clients("webhook", name, "--json"))["messages"]
-            clients("webhook", name, "--resend", message["id"])
-            until(lambda: len(receiver.received) == 2)
-            until(lambda: states(engine) == ["delivered"])
-            secret = clients("rotate-webhook-secret", name, "--grace-hours", "1").split()[-1]
-            assert "also signs until" in clients("webhook", name)
-            clients("webhook", name, "--resend", message["id"])
-            until(lambda: len(receiver.received) == 3)
-        first, _, third = receiver.received
-        assert lasting(first.verified(registered["secret"])) == lasting(third.verified(registered["secret"]))
-        assert third.verified(registered["secret"]) == third.verified(secret)
-        assert {came.id for came in receiver.received} == {message["id"]}
-    clients("clear-webhook", name)
-    assert "webhook" not in clients("list")
-    assert clients("webhook", name).startswith("no webhook")
-    engine.dispose()
-
-
-def test_the_list_shows_a_webhook_that_its_receiver_disabled(tmp_path: Path) -> None:
-    home = migrated_home(tmp_path)
-    run("clients", "add", "acme", *home)
-    run("clients", "set-webhook", "acme", "https://shop.example/", *home)
-    engine = create_engine(f"sqlite:///{tmp_path / 'backdrop.db'}")
-    with engine.begin() as connection:
-        connection.execute(webhooks.update().values(disabled_at=db_now()))
-    engine.dispose()
-
-    assert "webhook disabled" in run("clients", "list", *home).output
-    assert json.loads(run("clients", "list", "--json", *home).output)[0]["webhook"] == "disabled"
-    assert "https://shop.example/  disabled" in run("clients", "webhook", "acme", *home).output
-
-
-def test_an_impossible_command_is_refused_in_a_sentence(tmp_path: Path) -> None:
-    home = migrated_home(tmp_path)
-    run("clients", "add", "acme", *home)
-    for command, remedy in (
-        ("set-webhook acme http://shop.example/", "https://"),
-        ("set-webhook nobody https://shop.example/", "no client named 'nobody'"),
-        ("clear-webhook acme", "set-webhook"),
-        ("rotate-webhook-secret acme", "set-webhook"),
-        ("webhook acme --resend msg_0", "set-webhook"),
-    ):
-        result = run("clients", *command.split(), *home)
-        assert (result.exit_code, remedy in result.output) == (1, True), command
 
 
 @pytest.mark.nightly  # in the gate the first test here starts and kills a sweep

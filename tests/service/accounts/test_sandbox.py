@@ -16,7 +16,6 @@ from service.catalogue.spec_versions import SPEC_VERSION
 from service.database.tables import deliveries, jobs, ledger
 from service.diagnostics.audit import Bounds, audit
 from service.jobs.plan import FAILURES, REFUSALS
-from service.operations.retry import Retries
 from service.settings import Settings
 from service.storage.buckets import open_buckets
 from service.webhooks.endpoints import Webhooks
@@ -135,14 +134,6 @@ def test_a_refusal_of_the_picture_to_order_keeps_a_preview_and_the_report(sandbo
 
     assert (job["status"], job["error"]["code"], job["render"]["preview"]) == ("FAILURE", "not_accepted", True)
     assert job["render"]["report"]["acceptance"]["accepted"] is False
-    assert_uncharged(sandbox)
-
-
-def test_an_operators_retry_of_a_sandbox_stays_free(sandbox: Caller) -> None:
-    job = done(sandbox, ask(sandbox, body(sandbox), metadata="simulate:no_subject"))
-    sources = open_buckets(sandbox.settings)[0]
-    retried = Retries(sandbox.engine, sandbox.http.app.state.intake, sandbox.jobs, sources).retry(job["job_id"])
-    assert retried.credits_cost == 0
     assert_uncharged(sandbox)
 
 

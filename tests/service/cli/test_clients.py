@@ -7,9 +7,12 @@ from click.testing import CliRunner, Result
 
 from service.accounts.clients import Accounts
 from service.cli.main import main
+from service.database.clock import db_now
 from service.database.encryption import open_cipher
 from service.database.engine import create_engine
+from service.database.tables import webhooks
 from service.settings import Settings
+from service.webhooks.endpoints import Webhooks
 from tests.support.command_line import migrated_home, run
 
 
@@ -50,15 +53,31 @@ def test_a_sandbox_is_listed_as_one_and_gets_no_credits(tmp_path: Path) -> None:
     assert "0 credits  enabled  sandbox" in run("clients", "list", *home).output
 
 
-def test_a_webhook_is_tested_and_the_message_is_shown(tmp_path: Path) -> None:
+def test_a_webhook_is_shown_with_its_messages_and_its_state(tmp_path: Path) -> None:
     home = migrated_home(tmp_path)
     run("clients", "add", "acme", *home)
-    assert run("clients", "webhook", "acme", "--test", *home).exit_code == 1
-    run("clients", "set-webhook", "acme", "https://shop.example/hooks", *home)
+    assert run("clients", "webhook", "acme", *home).output == "no webhook\n"
+    assert "webhook" not in run("clients", "list", *home).output
+    engine = create_engine(f"sqlite:///{tmp_path / 'backdrop.db'}")
+    owned = Webhooks(engine)
+    owned.register("acme", "https://shop.example/")
+    owned.test("acme")
+    owned.rotate("acme", grace=60)
 
-    shown = run("clients", "webhook", "acme", "--test", *home)
+    first, second, third = run("clients", "webhook", "acme", *home).output.splitlines()
 
-    assert "webhook.test  no job  waiting  attempts 0  not sent yet" in shown.output
+    assert first == "https://shop.example/  enabled"
+    assert "also signs until 20" in second
+    assert "webhook.test  no job  waiting  attempts 0  not sent yet  next 20" in third
+    (message,) = json.loads(run("clients", "webhook", "acme", "--json", *home).output)["messages"]
+    assert third.startswith(message["id"])
+    assert "webhook enabled" in run("clients", "list", *home).output
+    with engine.begin() as connection:
+        connection.execute(webhooks.update().values(disabled_at=db_now()))
+    engine.dispose()
+    assert json.loads(run("clients", "list", "--json", *home).output)[0]["webhook"] == "disabled"
+    assert "https://shop.example/  disabled" in run("clients", "webhook", "acme", *home).output
+    assert "no client named 'nobody'" in run("clients", "webhook", "nobody", *home).output
 
 
 def test_the_list_of_clients_shows_balance_state_unfinished_jobs_and_unusual_weights(tmp_path: Path) -> None:

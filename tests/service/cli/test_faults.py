@@ -104,8 +104,8 @@ CASES: list[Case] = [
     ({}, ("bench", "nothing"), "Name a benchmark"),
     *(({}, ("bench", "nothing"), f"{name}") for name in ("rolling", "swaps", "capacity")),
     ({}, ("swap", "a file", *SWAP[2:]), "image_unreadable"),
-    ({"BACKDROP_URL": "http://127.0.0.1:9"}, ("jobs", "list"), "BACKDROP_KEY"),
-    ({"BACKDROP_URL": "ftp://acme", "BACKDROP_KEY": "bd_1"}, ("renders", "list"), "ftp://acme"),
+    ({"BACKDROP_URL": "http://127.0.0.1:9"}, ("brands", "list"), "BACKDROP_KEY"),
+    ({"BACKDROP_URL": "ftp://acme", "BACKDROP_KEY": "bd_1"}, ("brands", "list"), "ftp://acme"),
 ]
 
 

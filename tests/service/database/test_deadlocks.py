@@ -7,7 +7,7 @@ import random
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
@@ -23,7 +23,6 @@ from service.jobs.intake import JobIntake, NewJob
 from service.jobs.records import Asked, Claim, Kind
 from service.jobs.transitions import Jobs
 from service.jobs.turns import set_weight
-from service.operations.retry import Retries
 from service.orders.records import NewOrder
 from service.orders.store import OrderIntake
 from service.settings import Settings
@@ -41,13 +40,6 @@ ORDERED: list[tuple[str, str]] = []
 Actor = Callable[[], object]
 
 
-class Everywhere:
-    """A store that has every photo."""
-
-    def size(self, key: str) -> int:
-        return len(key)
-
-
 @dataclass
 class Side:
     """One of two simultaneous sides, with connections of its own."""
@@ -56,7 +48,6 @@ class Side:
     rows: list[dict[str, Any]]
     clients: list[str]
     claims: list[Claim]
-    failed: list[str] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         self.registry, self.masks = ObjectRegistry(self.engine), MaskRegistry(self.engine)
@@ -91,7 +82,6 @@ class Side:
             "weights": self.weigh,
             "renew": lambda: [self.jobs.renew_leases(self.claims[n : n + 32]) for n in range(0, len(self.claims), 32)],
             "claim": self.claim,
-            "retry": self.retry,
         }
 
     def delete_photos(self) -> None:
@@ -138,11 +128,6 @@ class Side:
         while self.jobs.claim("w"):
             pass
 
-    def retry(self) -> None:
-        retries = Retries(self.engine, self.intake, self.jobs, Everywhere())  # type: ignore[arg-type]  # what it asks
-        for job_id in self.failed:
-            retries.retry(job_id)
-
 
 class Ring:
     """A database, and two sides that use it at once."""
@@ -169,7 +154,7 @@ class Ring:
     def reset(self, state: str) -> None:
         """Reset all rows; `state` is the state of the jobs. "ordered": some wait as orders of several."""
         order = random.sample(self.rows, len(self.rows))
-        finished = {"over": "SUCCESS", "failed": "FAILURE"}.get(state)
+        finished = "SUCCESS" if state == "over" else None
         running = state == "crashed"
         status = finished or ("IN_PROGRESS" if running else "NOT_STARTED")
         with self.engine.begin() as connection:
@@ -182,10 +167,7 @@ class Ring:
                 [{"request_id": row["job"], "client_id": row["client_id"], **log} for row in order],
             )
             job = {"spec": {}, "credits_cost": 1, "status": status, "progress": 0.0, "attempt": 3 if running else 0}
-            job |= {
-                "lease_token": self.token if running else None,
-                "error_code": "internal_error" if finished else None,
-            }
+            job |= {"lease_token": self.token if running else None}
             names = ["client_id", "source_key"]
             made = [{"id": row["job"], "request_id": row["job"]} | {name: row[name] for name in names} for row in order]
             connection.execute(jobs.insert(), [one | job for one in made])
@@ -214,8 +196,6 @@ class Ring:
         ORDERED.clear()
         if state == "ordered":
             self.sides[0].order()
-        for side in self.sides:
-            side.failed = [row["job"] for row in self.rows[:40]]
 
     def play(self, state: str, *names: str) -> None:
         """Start both sides at the same instant."""
@@ -258,8 +238,6 @@ PAIRS = [
     ("over", "cached", "cached"),
     ("waiting", "unsent", "weights"),
     ("crashed", "fail crashed", "renew"),
-    ("failed", "retry", "claim"),
-    ("failed", "retry", "retry"),
     ("waiting", "delete photos", "submit"),
     ("waiting", "delete photos", "claim"),
     ("waiting", "delete photos", "fail"),

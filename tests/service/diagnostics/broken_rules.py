@@ -10,7 +10,6 @@ DELIVER = "INSERT INTO renders SELECT * FROM renders WHERE job_id = :success"
 BREAKS: tuple[tuple[str, str, str, str], ...] = (
     ("client_has_a_key_that_lasts", "no keys", "DELETE FROM api_keys WHERE client_id = :other", "other"),
     ("secret_is_encrypted", "a webhook's in the clear", "UPDATE webhooks SET secret = 'whsec_in_the_clear'", "shop"),
-    ("retry_is_of_a_failure", "of a success", "UPDATE jobs SET retry_of = :success WHERE id = :waiting", "waiting"),
     ("balance_is_the_ledgers_sum", "one too high", "UPDATE clients SET balance = balance + 1", "shop"),
     ("balance_is_the_ledgers_sum", "credits without", "DELETE FROM ledger WHERE client_id = :other", "other"),
     ("a_sandbox_has_no_ledger", "a charged one", "UPDATE clients SET sandbox = true WHERE id = :other", "other"),

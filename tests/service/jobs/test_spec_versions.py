@@ -1,21 +1,14 @@
 """Jobs that need a newer release: an older worker passes over them, and nothing is lost or held up."""
 
-from pathlib import Path
-
 import pytest
 import sqlalchemy as sa
 
-from service.catalogue.spec_versions import SPEC_VERSION
 from service.database.tables import jobs
-from service.jobs.intake import JobIntake
 from service.jobs.records import Kind, Operation
 from service.jobs.transitions import Jobs
-from service.operations.retry import Retries
-from service.settings import Settings
-from service.storage.buckets import open_buckets
 from testkit.polling import at_once
 from tests.support.databases import ON_SQLITE
-from tests.support.shop import Shop, Street
+from tests.support.shop import Street
 
 NEW = {"seed": 1, "placement": {"stance": "lying"}}
 
@@ -72,26 +65,6 @@ def test_jobs_for_older_workers_move_up_behind_a_job_that_they_pass_over(street:
 
     assert "".join(street.names[claim.client_id] for claim in iter(older.claim, None)) == "abab" + "bb"
     assert street.start().job_id == new
-
-
-@ON_SQLITE
-def test_a_retry_by_an_older_release_keeps_the_newer_releases_version(street: Street, tmp_path: Path) -> None:
-    sources = open_buckets(Settings(home=tmp_path, store="directory"))[0]
-    sources.put("uploads/x.jpg", b"photo", "image/jpeg")
-    shop: Shop = street.shops["a"]
-    failed = shop.order(1, spec_version=SPEC_VERSION + 1)
-    assert street.moves.claim() is None
-    newer = Jobs(street.engine, lease=60, max_attempts=1, spec_version=SPEC_VERSION + 1)
-    claim = newer.claim()
-    assert claim is not None
-    newer.fail(claim, "internal_error", "It broke.")
-
-    anew = Retries(street.engine, JobIntake(street.engine), street.moves, sources).retry(failed.job_id)
-
-    with street.engine.connect() as connection:
-        version = sa.select(jobs.c.spec_version).where(jobs.c.id == anew.job_id)
-        assert connection.execute(version).scalar_one() == SPEC_VERSION + 1
-    assert street.moves.claim() is None
 
 
 @ON_SQLITE

@@ -1,7 +1,6 @@
-"""Operators' views of all clients' jobs, retries that are charged as submits, and draining workers."""
+"""Operators' views of all clients' jobs, and draining workers."""
 
 import json
-from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -10,20 +9,13 @@ import pytest
 import sqlalchemy as sa
 from click.testing import CliRunner
 
-from service.accounts.clients import Accounts
 from service.cli.main import main
 from service.database.clock import db_now
-from service.database.tables import jobs, stored_objects, workers
-from service.diagnostics.audit import Bounds, audit
-from service.jobs.records import Kind
+from service.database.tables import jobs, workers
 from service.operations.overview import Look, Overview
-from service.operations.retry import Retries, RetryRefused
 from service.operations.roster import WorkerRoster
 from service.settings import Settings
-from service.storage.buckets import open_buckets
-from service.storage.objects import Bucket
-from service.storage.registry import ExpiredObject, ObjectRegistry
-from tests.support.databases import ON_SQLITE, migrated_engine
+from tests.support.databases import migrated_engine
 from tests.support.shop import Shop, render
 
 SPEC = {"seed": 7, "output_preset": "shopify_product"}
@@ -36,22 +28,6 @@ def failed(shop: Shop, code: str = "internal_error", **changes: Any) -> str:
     claim.stages["decode"] = 0.25
     shop.jobs.fail(claim, code, "Something broke on our side.")
     return accepted.job_id
-
-
-@pytest.fixture
-def sources(tmp_path: Path) -> Bucket:
-    """A store with the photo that a shop orders from."""
-    bucket = open_buckets(Settings(home=tmp_path, store="directory"))[0]
-    bucket.put("uploads/x.jpg", b"photo", "image/jpeg")
-    return bucket
-
-
-def retries_of(shop: Shop, sources: Bucket) -> Retries:
-    return Retries(shop.engine, shop.intake, shop.jobs, sources)
-
-
-def is_sound(engine: sa.Engine) -> bool:
-    return audit(engine, Bounds(max_attempts=2)).findings == []
 
 
 def test_each_view_lists_its_jobs_of_all_clients(engine: sa.Engine) -> None:
@@ -123,107 +99,6 @@ def test_an_exported_run_has_the_simulators_input(engine: sa.Engine) -> None:
     assert list(Overview(engine).export(since=0)) == []
 
 
-def test_a_failed_job_is_retried_once_charged_once_and_the_books_are_sound(engine: sa.Engine, sources: Bucket) -> None:
-    shop = Shop(engine, credits=10)
-    job_id = failed(shop, reference="order 7")
-    assert shop.balance == 10
-
-    first = retries_of(shop, sources).retry(job_id)
-    again = retries_of(shop, sources).retry(job_id)
-
-    assert (first.repeated, again.repeated, again.job_id) == (False, True, first.job_id)
-    assert shop.balance == 7
-    found = shop.jobs.get(first.job_id, client_id=shop.client.id)
-    assert found is not None
-    assert (found[0].seed, found[0].reference, found[0].credits_cost) == (7, "order 7", 3)
-    assert shop.jobs.claim_unsent(Kind.SWAP, waiting=0, resend_after=60) == [first.job_id], "the sweep sends it"
-    assert is_sound(engine)
-    shop.jobs.fail(shop.claim_of(first.job_id), "internal_error", "Again.")
-    assert shop.balance == 10
-    assert is_sound(engine)
-
-
-@ON_SQLITE
-def test_two_operators_simultaneous_retries_are_one(engine: sa.Engine, sources: Bucket) -> None:
-    shop = Shop(engine)
-    job_id = failed(shop)
-    ours = retries_of(shop, sources)
-
-    class Quick(type(ours.intake)):  # type: ignore[misc]  # a class that is found at run time
-        def create(self, new: Any) -> Any:
-            theirs.append(retries_of(shop, sources).retry(job_id))
-            return super().create(new)
-
-    theirs: list[Any] = []
-    made = Retries(engine, Quick(engine), shop.jobs, sources).retry(job_id)
-
-    assert made.repeated
-    assert made.job_id == theirs[0].job_id
-    assert shop.balance == 7
-    assert is_sound(engine)
-
-
-def _gone(shop: Shop) -> None:
-    with shop.engine.begin() as connection:
-        connection.execute(stored_objects.update().values(doomed_at=db_now()))
-
-
-@ON_SQLITE
-def test_a_retry_does_not_restore_a_deleted_photo(engine: sa.Engine, sources: Bucket) -> None:
-    shop = Shop(engine)
-    without_bytes, without_row = failed(shop), failed(shop, source_key="uploads/y.jpg")
-    sources.delete("uploads/x.jpg")
-    sources.put("uploads/y.jpg", b"photo", "image/jpeg")
-    _gone(shop)
-    ObjectRegistry(engine).delete_row(ExpiredObject("sources", "uploads/y.jpg"))
-    with engine.begin() as connection:
-        connection.execute(stored_objects.update().values(doomed_at=None))
-    before = shop.balance
-
-    for job_id in (without_bytes, without_row):
-        with pytest.raises(RetryRefused, match="photo"):
-            retries_of(shop, sources).retry(job_id)
-
-    assert shop.balance == before
-    with engine.connect() as connection:
-        assert connection.execute(sa.select(stored_objects.c.key)).scalars().all() == ["uploads/x.jpg"]
-
-
-@ON_SQLITE
-@pytest.mark.parametrize(
-    ("spoil", "code", "said"),
-    [
-        (lambda shop: None, "cancelled", "ended it itself"),
-        (lambda shop: shop.order(cost=9), "internal_error", "costs 3 credits, but the client has 1"),
-        (_gone, "internal_error", "photo"),
-        (lambda shop: shop.accounts.disable(shop.client.name), "internal_error", "disabled"),
-    ],
-    ids=["the client's own end", "too few credits", "no photo", "a disabled client"],
-)
-def test_a_refused_retry_states_the_reason_and_costs_nothing(
-    engine: sa.Engine, sources: Bucket, spoil: Callable[[Shop], Any], code: str, said: str
-) -> None:
-    shop = Shop(engine, credits=10)
-    job_id = failed(shop, code)
-    spoil(shop)
-    before = shop.balance
-
-    with pytest.raises(RetryRefused, match=said):
-        retries_of(shop, sources).retry(job_id)
-
-    assert shop.balance == before
-    assert is_sound(engine)
-
-
-@ON_SQLITE
-def test_only_a_failed_job_is_retried(engine: sa.Engine, sources: Bucket) -> None:
-    shop = Shop(engine)
-    with pytest.raises(RetryRefused, match="NOT_STARTED"):
-        retries_of(shop, sources).retry(shop.order().job_id)
-    with pytest.raises(RetryRefused, match="No job has this id"):
-        retries_of(shop, sources).retry("nowhere")
-
-
 def test_the_roster_lists_live_workers_their_jobs_and_their_drains(engine: sa.Engine) -> None:
     roster, shop = WorkerRoster(engine), Shop(engine)
 
@@ -256,7 +131,6 @@ def test_the_roster_lists_live_workers_their_jobs_and_their_drains(engine: sa.En
     assert roster.all() == []
 
 
-@pytest.mark.usefixtures("sources")
 def test_the_commands_print_tables_and_json(tmp_path: Path) -> None:
     engine = migrated_engine(Settings(home=tmp_path))
     shop = Shop(engine)
@@ -274,9 +148,5 @@ def test_the_commands_print_tables_and_json(tmp_path: Path) -> None:
     assert json.loads(run("workers", "--json"))[0]["label"] == LABEL
     assert "asked to drain" in run("drain", LABEL)
     assert "No running worker" in run("drain", "nobody", status=1)
-    assert "retried as" in run("retry", "--code", "internal_error", "--since", "1")
-    assert "already retried as" in run("retry", job_id)
-    assert "It has not failed" in run("retry", json.loads(run("jobs", "waiting", "--json"))[0]["id"], status=1)
     assert json.loads(run("export-run").splitlines()[0])["stages"] == {"decode": 0.25}
-    assert Accounts(engine).named(shop.client.name).balance == 7
     engine.dispose()

@@ -13,7 +13,7 @@ from service.webhooks.endpoints import DeliveryUnderWay, NoWebhook, UnknownDeliv
 from service.webhooks.outbox import Outbox
 from tests.support.databases import ON_SQLITE
 from tests.support.shop import Shop
-from tests.support.webhooks import URL, states
+from tests.support.webhooks import URL, sent, states
 
 
 def sent_with(engine: sa.Engine) -> tuple[str, ...]:
@@ -36,10 +36,10 @@ def test_a_webhook_is_registered_replaced_and_cleared_which_drops_waiting_messag
     assert (first.url, second.url) == (URL, "https://other.example/")
     assert webhooks.find(name) == second
     assert sent_with(shop.engine) == (second_secret,) != (first_secret,)
-    assert webhooks.clear(name) == 2
+    webhooks.clear(name)
     assert (webhooks.find(name), webhooks.all()) == (None, {})
     assert states(shop.engine) == ["dropped", "dropped"]
-    assert [message.next_attempt_at for message in webhooks.latest(name, limit=9)] == [None, None]
+    assert [message.next_attempt_at for message in sent(shop)] == [None, None]
 
 
 @ON_SQLITE
@@ -80,7 +80,7 @@ def test_a_client_without_a_webhook_and_an_unknown_client_get_different_errors(s
         lambda: webhooks.rotate(name, grace=1),
         lambda: webhooks.resend(name, "msg_0"),
     ):
-        with pytest.raises(NoWebhook, match="set-webhook"):
+        with pytest.raises(NoWebhook, match="PUT /v1/webhook"):
             action()
     with pytest.raises(UnknownClient):
         webhooks.register("nobody", URL)
@@ -92,7 +92,7 @@ def test_a_message_is_resent_under_its_own_id_and_only_to_its_own_client(engine:
     for one in (shop, other):
         webhooks.register(one.client.name, URL)
     shop.jobs.fail(shop.claim(shop.order()), "x", "")
-    (message,) = webhooks.latest(shop.client.name, limit=5)
+    (message,) = sent(shop)
     with engine.begin() as connection:
         connection.execute(deliveries.update().values(state="failed", attempts=10, next_attempt_at=None))
     outbox = Outbox(engine, lease=60)

@@ -21,7 +21,7 @@ from service.webhooks.outbox import AttemptResult, Outbox
 from testkit.receiver import receiving
 from tests.support.databases import ON_SQLITE
 from tests.support.shop import REPORT, Shop, render
-from tests.support.webhooks import DELIVERED, FAILED, URL, WAITING, Messenger, run, states
+from tests.support.webhooks import DELIVERED, FAILED, URL, WAITING, Messenger, run, sent, states
 
 
 def bodies(engine: sa.Engine) -> list[Any]:
@@ -254,14 +254,14 @@ def test_messages_that_ended_long_ago_are_deleted_and_no_others(shop: Shop, webh
     webhooks.register(shop.client.name, URL)
     for _ in range(4):
         shop.jobs.fail(shop.claim(shop.order()), "x", "")
-    ids = [message.id for message in webhooks.latest(shop.client.name, limit=9)]
+    ids = [message.id for message in sent(shop)]
     with shop.engine.begin() as connection:
         for state, ended, key in (("delivered", -100, ids[0]), ("failed", -100, ids[1]), ("delivered", -10, ids[2])):
             values = {"state": state, "ended_at": db_now(ended)}
             connection.execute(deliveries.update().where(deliveries.c.id == key).values(**values))
 
     assert Outbox(shop.engine, lease=60).prune(after=60) == 2
-    assert [message.id for message in webhooks.latest(shop.client.name, limit=9)] == ids[2:]
+    assert [message.id for message in sent(shop)] == ids[2:]
 
 
 @ON_SQLITE
@@ -292,7 +292,7 @@ def test_a_message_whose_secret_cannot_be_decrypted_waits_uncounted_and_blocks_n
 
     assert sending is not None
     assert sending.client_id == other.client.id
-    messages = Webhooks(engine).latest(shop.client.name, limit=9)
+    messages = sent(shop)
     assert {(message.state, message.attempts) for message in messages} == {(WAITING, 0)}
     assert all("BACKDROP_ENCRYPTION_KEYS" in (message.last_error or "") for message in messages)
     Messenger(engine).rewind()
