@@ -32,9 +32,11 @@ REACH = 3
 BINS, BLUR = 16, 1.2
 #: A part of the product may be a gap if the ground near by has its colours e times as often as the product has.
 GROUND = 1.0
+#: Parts in the ground's colours are one piece if their mean colours differ by less than this, in codes.
+ALIKE = 25.0
 #: Logistic regression of "this piece is wrong": a constant and `evidence`. For areas outside the cut-out, in it, and
 #: for parts in the ground's colours.
-WRONG = ((-1.93, 0.17, 4.64), (-2.31, 0.52, 4.3), (-2.24, 1.07, -1.29))
+WRONG = ((-1.93, 0.17, 4.64), (-2.31, 0.52, 4.3), (-2.88, 0.0, 0.0))
 #: Logistic regression of "the intersection over union with the truth is 0.9 or more", by the number of looks: a
 #: constant and `features_of`.
 RIGHT = {
@@ -80,8 +82,12 @@ def areas_of(looks: Sequence[Alpha], alpha: Alpha, rgb: Rgb8 | None = None) -> A
     labels = np.zeros(alpha.shape, np.int32)
     found: list[tuple[int, Box, float]] = []
     for kind, part in sources:
-        parts, _ = ndimage.label(part)
+        parts, count = ndimage.label(part)
+        if kind == GROUND_COLOURED and rgb is not None and count:
+            parts = _joined(parts, count, rgb)
         for number, place in enumerate(ndimage.find_objects(parts), 1):
+            if place is None:
+                continue
             own = parts[place] == number
             share, free = own.sum() / size, own & (labels[place] == 0)
             if share >= LEAST and free.sum() > 0.7 * own.sum():
@@ -89,6 +95,17 @@ def areas_of(looks: Sequence[Alpha], alpha: Alpha, rgb: Rgb8 | None = None) -> A
                 found.append((kind, (columns.start, rows.start, columns.stop, rows.stop), float(share)))
                 labels[place][free] = len(found)
     return Areas(labels, *map(tuple, zip(*found, strict=True)))
+
+
+def _joined(parts: NDArray[np.int32], count: int, rgb: Rgb8) -> NDArray[np.int32]:
+    """Return h×w numbers in which parts of nearly one colour are one, so that one answer says what all gaps are."""
+    colour = np.stack([ndimage.mean(rgb[..., i], parts, range(1, count + 1)) for i in range(3)], axis=1)
+    first = np.arange(count + 1, dtype=np.int32)
+    for part in range(1, count):
+        alike = np.linalg.norm(colour[part:] - colour[part - 1], axis=1) < ALIKE
+        later = part + 1 + np.flatnonzero(alike)
+        first[later[first[later] == later]] = first[part]
+    return first[parts]
 
 
 def features_of(looks: Sequence[Alpha], alpha: Alpha) -> list[float]:
@@ -142,20 +159,16 @@ def evidence(looks: Sequence[Alpha], areas: Areas, rgb: Rgb8) -> NDArray[np.floa
     """Return n×2 numbers on which it depends whether an area is wrong; `rgb` is the photo at the looks' size, h×w×3.
 
     Where looks differ: how much more its colours are those of the other side than of its own, as all looks see them
-    (`colours`), and the mean share of the looks against it. In the ground's colours: the logarithms of the photo's
-    edges along its rim, and of the spread of its colours, both in codes.
+    (`colours`), and the mean share of the looks against it. In the ground's colours: zeros, since its edges, its
+    shape and its range of colours told nothing out of fold.
     """
     ratio = colours(rgb, ndimage.binary_erosion(np.min(looks, axis=0) > 0.5), np.max(looks, axis=0) < 0.3, 2e-4)
     mean = np.mean(looks, axis=0)
-    edges = ndimage.gaussian_gradient_magnitude(rgb.mean(axis=2, dtype=np.float32), 1)
     found = np.zeros((len(areas.kinds), 2))
     for row, kind in enumerate(areas.kinds):
         own = areas.labels == row + 1
-        if kind == GROUND_COLOURED:
-            rim = ndimage.binary_dilation(own, iterations=2) & ~ndimage.binary_erosion(own)
-            found[row] = np.log(edges[rim].mean() + 0.5), np.log(rgb[own].std(axis=0).mean() + 1)
-        else:
-            sign = 1 if kind == OUTSIDE else -1
+        sign = 1 if kind == OUTSIDE else -1
+        if kind != GROUND_COLOURED:
             found[row] = sign * ratio[own].mean(), (kind == INSIDE) + sign * mean[own].mean()
     return found
 
