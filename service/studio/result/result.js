@@ -55,7 +55,7 @@ export function succeed(work) {
         ${asked && !render.preview && furtherPictures(work, failed)}${failed}
         ${compareChoice(studio, render, compared, signal)}
       </div>
-      ${reportCard(render, job, coloursOf(studio, asked))}`,
+      ${reportCard(render, coloursOf(studio, asked))}`,
   );
   say("Your picture is ready.");
 }
