@@ -2,6 +2,7 @@
 
 import { ask } from "../calls/api.js";
 import { coloursAsked } from "../order/brands.js";
+import { attempt } from "../page/confirm.js";
 import { fill, html, icon, mark, say } from "../page/dom.js";
 import { liveFigure } from "../looks/live.js";
 import { fieldsOf } from "../order/options.js";
@@ -188,16 +189,12 @@ export function textChoice(context) {
     const { name, palette, style_words, seed_policy, seed, default_preset, options } = studio.brands.find(
       (one) => one.name === brandName,
     );
-    error.textContent = "";
     const body = { palette, style_words, seed_policy, default_preset, options: { ...options, layers: now } };
     if (seed_policy === "pinned" && seed !== null) body.seed = seed;
-    try {
+    await attempt(error, `${name} keeps these texts and logos.`, async () => {
       const saved = await ask(`/v1/brands/${encodeURIComponent(name)}`, { method: "PUT", body });
       studio.brands = draft.brands = studio.brands.map((one) => (one.name === name ? saved : one));
-      say(`${name} keeps these texts and logos.`);
       show();
-    } catch (refused) {
-      error.textContent = refused.message;
-    }
+    });
   }
 }
