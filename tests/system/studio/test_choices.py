@@ -163,6 +163,7 @@ def test_a_colour_shows_its_surface_and_is_locked_to_another_by_keyboard(tab: Vi
     page.reload()
     unfold(page, "colours")
     leaf = page.get_by_label(f"Where {LEAF} goes")
+    leaf.wait_for()  # it is hidden until there is a plan, and takes no focus
     leaf.focus()
     page.keyboard.press("Home")
     planned(tab, colors_on=f"floor:{FLOOR}")
