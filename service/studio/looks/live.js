@@ -15,8 +15,8 @@ const AGAIN = 3000;
 export class Live extends EventTarget {
   /** The last Refusal; null: none. */
   refusal = null;
-  /** Time at which the service takes more previews, in milliseconds; null: now. */
-  until = null;
+  /** Whether it waits before it asks again. */
+  waiting = false;
   #studio;
   #order;
   #signal;
@@ -45,7 +45,7 @@ export class Live extends EventTarget {
 
   /** Whether a preview is being made or about to be asked for. */
   get busy() {
-    return this.#busy || (this.#due && this.#possible && !this.until);
+    return this.#busy || (this.#due && this.#possible && !this.waiting);
   }
 
   get #possible() {
@@ -56,7 +56,7 @@ export class Live extends EventTarget {
 
   #next() {
     const { plan, placeless } = this.#order;
-    if (this.#due && !this.#busy && !this.until && plan && !placeless && this.#possible) this.#make();
+    if (this.#due && !this.#busy && !this.waiting && plan && !placeless && this.#possible) this.#make();
   }
 
   async #make() {
@@ -81,19 +81,12 @@ export class Live extends EventTarget {
 
   /** Ask again after a time in milliseconds, in which nothing is asked. */
   #later(time) {
-    this.#due = true;
-    this.until = Date.now() + time;
+    this.#due = this.waiting = true;
     this.#timer = setTimeout(() => {
-      if (Date.now() < this.until) return this.#tick();
-      this.until = null;
+      this.waiting = false;
       this.#changed();
       this.#next();
-    }, Math.min(time, 1000));
-  }
-
-  #tick() {
-    this.#changed();
-    this.#later(this.until - Date.now());
+    }, time);
   }
 
   #changed() {
@@ -117,18 +110,14 @@ export function liveFigure({ looks, draft }, live, signal) {
     if (shown) styled(element, { "--ratio": shown.job.render.width / shown.job.render.height });
     element.classList.toggle("renewing", live.busy || (shown !== null && !looks.chosen));
     const text = wordsOf(shown);
-    words.setAttribute("aria-live", live.until ? "off" : "polite"); // a countdown is not read out each second
     if (words.textContent !== text) fill(words, text);
   }
 
   function wordsOf(shown) {
-    const { refusal, until } = live;
+    const { refusal, waiting } = live;
     if (looks.off) return "Free previews are switched off here.";
     if (!draft.source) return "Add a photo, and a free preview shows each change.";
-    if (until && refusal.status === 429) {
-      const seconds = Math.max(1, Math.ceil((until - Date.now()) / 1000));
-      return `You made many previews in a short time. The next one comes in ${seconds} s.`;
-    }
+    if (waiting && refusal.status === 429) return "You made many previews in a short time. The next one comes in a moment.";
     if (refusal) return refusal.passing ? lostWords(refusal) : refusal.message;
     if (live.busy) return "A free preview is being made …";
     return shown ? "Free preview. It follows each change." : "A free preview shows each change.";
