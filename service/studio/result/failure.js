@@ -115,11 +115,11 @@ export function fail(work) {
 /** Return the photo of a request, {key} or {render}. */
 export const sourceOf = ({ source_image_s3_key: key, source_render_public_id: render }) => (key ? { key } : { render });
 
-/** Return the missed limits in words, with what was measured, and what helps. */
+/** Return the missed limits in words, and what helps. */
 function missedList({ missed, tries = [] }) {
   const line = (miss) => {
-    const [fault, figures, remedy] = limitWords(miss);
-    return html`<li data-limit=${miss.limit}><strong>${fault}</strong> ${figures} ${remedy}</li>`;
+    const [fault, remedy] = limitWords(miss);
+    return html`<li data-limit=${miss.limit}><strong>${fault}</strong> ${remedy}</li>`;
   };
   const made = tries.length > 1 ? `Backdrop made ${tries.length} pictures, and none of them passed.` : "Backdrop made the picture, and it did not pass.";
   return html`<p>${made}</p><ul class="doubts">${missed.map(line)}</ul>`;
