@@ -34,7 +34,6 @@ export function frameChoice(context) {
     change({ copy_space, ...(against ? { align: "preset" } : {}) });
   };
   const rooms = radios("copy_space", "Room for your text", ROOMS, put);
-  const usual = html`<button class="link" onclick=${() => change({ align: "preset" })}>As the channel</button>`;
   const seen = sketch(context);
   return choice(context, {
     field: "frame",
@@ -50,7 +49,7 @@ export function frameChoice(context) {
           <div class="margins">${SIDES.map(field)}</div>
           <p class="hint">Free space around the product. An empty field keeps the channel's own.</p>
         </div>`,
-      html`<div class="part">${grid.element}${usual}</div>`,
+      grid.element,
       html`<div class="part">${rooms.element}<p class="hint">The product stays out of it, and the scene keeps it calm.</p></div>`,
     ],
     show,
@@ -72,7 +71,6 @@ export function frameChoice(context) {
     }
     grid.show(align, (place) => place.split("_").includes(copy));
     rooms.show(copy);
-    usual.hidden = align === "preset";
   }
 }
 
