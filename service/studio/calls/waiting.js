@@ -3,7 +3,7 @@
 /** Milliseconds until the next try by number of failures; the last value repeats. */
 const AGAIN = [1000, 2000, 4000, 8000];
 
-export const backOff = (failures) => AGAIN[Math.min(failures, AGAIN.length) - 1];
+const backOff = (failures) => AGAIN[Math.min(failures, AGAIN.length) - 1];
 
 /** Call `heard` when the network is back and when the page becomes visible, until `signal` is aborted, if given. */
 export function onReturn(heard, signal) {
@@ -41,5 +41,14 @@ export async function persisted(work, { signal, lost }) {
       await wait(Math.max(backOff(failures), 1000 * error.retryAfter), signal);
       signal.throwIfAborted();
     }
+  }
+}
+
+/** Do `work` every `time` milliseconds while `goes()`, with retries. Ends when `signal` is aborted. Throws as `persisted`. */
+export async function repeated(work, time, goes, { signal, lost }) {
+  while (goes()) {
+    await wait(time, signal);
+    if (signal.aborted) return;
+    await persisted(work, { signal, lost }).catch((error) => signal.aborted || Promise.reject(error));
   }
 }

@@ -1,6 +1,6 @@
 /** The button for free previews ("looks" in the code), and the reason if none can be made. */
 
-import { fill, html } from "../page/dom.js";
+import { html } from "../page/dom.js";
 import { COUNT, newSeed } from "./looks.js";
 
 export class LookButton {
@@ -30,7 +30,7 @@ export class LookButton {
 
   #words() {
     const { looks, draft } = this.#studio;
-    if (looks.unanswered.length || draft.plain) return "Free preview";
+    if (draft.plain) return "Free preview";
     if (this.#once) return "One more free preview";
     return looks.fresh.length ? "Four other previews" : "Four free previews";
   }
@@ -44,10 +44,6 @@ export class LookButton {
   #look() {
     if (this.element.getAttribute("aria-disabled") === "true") return;
     const { looks, draft } = this.#studio;
-    if (looks.unanswered.length) {
-      looks.retry();
-      return;
-    }
     if (this.#once) {
       looks.make([draft.seed]);
       return;
@@ -62,8 +58,7 @@ export class LookButton {
     this.notice.hidden = refusal === null;
     if (refusal === null) return;
     this.notice.classList.toggle("bad", refusal.status !== 429);
-    const again = html`<p><button class="button small" onclick=${() => this.#look()}>Try again</button></p>`;
-    fill(this.notice, html`<p>${refusedWords(refusal)}</p>`, !this.#studio.looks.off && again);
+    this.notice.textContent = refusedWords(refusal);
   }
 }
 
