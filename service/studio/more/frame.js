@@ -1,7 +1,8 @@
 /** The choice of the frame: margins, where the product is, and room for copy. */
 
 import { html } from "../page/dom.js";
-import { choice, placeGrid, placeWords, radios } from "./controls.js";
+import { radios } from "../page/radios.js";
+import { choice, placeGrid, placeWords } from "./controls.js";
 import { marginsOf, sketch } from "./sketch.js";
 
 const SIDES = ["top", "right", "bottom", "left"];

@@ -2,7 +2,8 @@
 
 import { toHex } from "../order/colours.js";
 import { fill, html, styled } from "../page/dom.js";
-import { placeGrid, placeWords, radios, slide } from "./controls.js";
+import { radios } from "../page/radios.js";
+import { placeGrid, placeWords, slide } from "./controls.js";
 import { pictureOf } from "./picture.js";
 
 /** Fonts that come with Backdrop. */

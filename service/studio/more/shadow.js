@@ -2,7 +2,8 @@
 
 import { html } from "../page/dom.js";
 import { liveFigure } from "../looks/live.js";
-import { choice, radios, slide } from "./controls.js";
+import { radios } from "../page/radios.js";
+import { choice, slide } from "./controls.js";
 
 const KINDS = [
   ["scene", "As in the scene"],
