@@ -19,6 +19,7 @@ export const stageWords = (stage) => STAGES[stage] ?? "Getting ready";
 
 /** The meaning of a warning in the first sentence, then the remedy. */
 const WARNED = {
+  no_subject: "Backdrop found no product. Bring it back with the brush, or photograph it before a plainer background.",
   scene_in_words:
     "Your own words describe the scene. Backdrop built the nearest scene. Choose a named one to know what you get.",
   scene_lacks: "Your own words name things that Backdrop does not draw. Leave them out, or choose a named scene.",
@@ -30,9 +31,9 @@ const WARNED = {
   transparent_material_suspected:
     "This looks see-through, like glass. The old background may show through. Photograph it in front of an even grey.",
   several_subjects:
-    "There seems to be more than one thing in the photo. All of it was kept. To keep one, choose it in the cut-out.",
+    "There is more than one thing in the photo. All of it is kept. To keep one, click it in the cut-out.",
   held_by_hand:
-    "A hand holds the product. Fingers may be left on it or hide a part. Put the product down for the next photo.",
+    "A hand holds the product. Erase the fingers with the brush, or put the product down for the next photo.",
   subject_touches_edge:
     "Your product is cut off in the photo, so it stays at that edge. Step back a little for the next photo.",
   scene_unsuited:
