@@ -46,7 +46,7 @@ export function toolBar(editor) {
       ${tools.element}
       <p class="hint mend-about"></p>
       ${size.element} ${opacity.element}
-      <label class="mend-check"><input type="checkbox" onchange=${() => editor.follow()} />Snap to edges</label>
+      <label class="check"><input type="checkbox" onchange=${() => editor.follow()} />Snap to edges</label>
       ${looks.element}
       <details class="mend-keys">
         <summary>By keyboard</summary>
