@@ -1,9 +1,9 @@
 /** The brands page: create, change and delete brands. */
 
 import { ask } from "../calls/api.js";
-import { EXAMPLES, toHex, unknownColour } from "../order/colours.js";
+import { addingField, swatch } from "../order/colours.js";
 import { attempt } from "../page/confirm.js";
-import { fill, html, icon, styled } from "../page/dom.js";
+import { fill, html, icon } from "../page/dom.js";
 import { MOST_COLOURS } from "../order/draft.js";
 import { titled } from "../page/words.js";
 
@@ -48,13 +48,7 @@ export async function view(studio, _, signal) {
       <input id="brand-name" class="text" maxlength="120" value=${brand?.name ?? ""} disabled=${Boolean(brand)}
         autocomplete="off" />`;
     const swatches = html`<ol class="colours"></ol>`;
-    const typed = (event) => event.key === "Enter" && (event.preventDefault(), push(text.value));
-    const text = html`
-      <input id="brand-colour" class="text" placeholder=${EXAMPLES} autocomplete="off"
-        spellcheck="false" onkeydown=${typed} />`;
-    const pick = html`
-      <input type="color" value="#c9a58f" aria-label="Pick a colour to add" title="Pick a colour to add"
-        onchange=${() => push(pick.value)} />`;
+    const { text, ...field } = addingField("brand-colour", "Colours, largest area first", push);
     const option = ({ name: value, title }) =>
       html`<option value=${value} selected=${value === brand?.default_preset}>${title}</option>`;
     const channel = html`
@@ -69,11 +63,7 @@ export async function view(studio, _, signal) {
       <form class="brand-form" novalidate aria-label=${title} onsubmit=${save}>
         <label class="label" for="brand-name">Name</label>
         ${name}
-        <label class="label" for="brand-colour">Colours, largest area first</label>
-        ${swatches}
-        <div class="row">
-          ${pick} ${text} <button class="button" type="button" onclick=${() => push(text.value)}>Add</button>
-        </div>
+        ${field.rows} ${swatches}
         <label class="label" for="brand-channel">Sales channel</label>
         ${channel}
         <label class="row" for="brand-pinned">${pinned} Same background for all its products</label>
@@ -90,7 +80,7 @@ export async function view(studio, _, signal) {
 
     function show() {
       fill(swatches, colours.map(shown));
-      text.disabled = pick.disabled = colours.length >= MOST_COLOURS;
+      field.show(colours);
     }
 
     function shown(colour, i) {
@@ -104,13 +94,8 @@ export async function view(studio, _, signal) {
         </li>`;
     }
 
-    function push(given) {
-      if (!given.trim()) return;
-      const read = toHex(given);
-      error.textContent = read ? "" : unknownColour(given);
-      if (!read) return;
-      if (!colours.includes(read)) colours = [...colours, read].slice(0, MOST_COLOURS);
-      text.value = "";
+    function push(colour) {
+      if (!colours.includes(colour)) colours = [...colours, colour].slice(0, MOST_COLOURS);
       show();
     }
 
@@ -155,5 +140,3 @@ export async function view(studio, _, signal) {
     add.focus();
   }
 }
-
-const swatch = (colour) => styled(html`<span class="swatch"></span>`, { "--colour": colour });

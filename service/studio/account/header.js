@@ -1,6 +1,6 @@
-/** The bar on top: pages, credits, colour theme, sign-out. */
+/** The bar on top: pages, credits, sign-out. */
 
-import { fill, html, icon, svg } from "../page/dom.js";
+import { fill, html, svg } from "../page/dom.js";
 import { credits } from "../page/words.js";
 
 export class Header {
@@ -17,10 +17,7 @@ export class Header {
   }
 
   /** Credits left; null: not known. */
-  count = null;
-
   set balance(count) {
-    this.count = count;
     this.#balance.textContent = count === null ? "" : credits(count);
   }
 
@@ -33,8 +30,7 @@ export class Header {
       <a class="wordmark" href="/#/" aria-label="Backdrop, to the studio">${mark()}Backdrop</a>
       ${signedIn && html`<nav aria-label="Pages"><ul>${Object.entries(this.#pages).map(link)}</ul></nav>`}
       <div class="header-end">
-        ${signedIn && this.#balance} ${themeButton()}
-        ${signedIn && html`<button class="quiet" onclick=${this.#signOut}>Sign out</button>`}
+        ${signedIn && [this.#balance, html`<button class="quiet" onclick=${this.#signOut}>Sign out</button>`]}
       </div>`;
     fill(this.#element, bar);
   }
@@ -44,21 +40,4 @@ function mark() {
   const path = svg("path", { d: "M5 4v13c0 6.500 4 10.500 10.500 10.500H28" });
   const circle = svg("circle", { cx: "20", cy: "15", r: "5.500" });
   return svg("svg", { class: "mark", viewBox: "0 0 32 32", "aria-hidden": "true" }, path, circle);
-}
-
-function themeButton() {
-  const button = html`<button class="quiet round" id="theme" onclick=${turn}>${icon("moon")}</button>`;
-  name();
-  return button;
-
-  function name() {
-    const words = globalThis.theme.shown === "dark" ? "Use light colours" : "Use dark colours";
-    button.setAttribute("aria-label", words);
-    button.title = words;
-  }
-
-  function turn() {
-    globalThis.theme.turn();
-    name();
-  }
 }

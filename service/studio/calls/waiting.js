@@ -3,8 +3,6 @@
 /** Milliseconds until the next try by number of failures; the last value repeats. */
 const AGAIN = [1000, 2000, 4000, 8000];
 
-export const backOff = (failures) => AGAIN[Math.min(failures, AGAIN.length) - 1];
-
 /** Call `heard` when the network is back and when the page becomes visible, until `signal` is aborted, if given. */
 export function onReturn(heard, signal) {
   addEventListener("online", heard, { signal });
@@ -38,8 +36,18 @@ export async function persisted(work, { signal, lost }) {
     } catch (error) {
       if (signal.aborted || !error.passing) throw error;
       lost(error);
-      await wait(Math.max(backOff(failures), 1000 * error.retryAfter), signal);
+      const pause = AGAIN[Math.min(failures, AGAIN.length) - 1];
+      await wait(Math.max(pause, 1000 * error.retryAfter), signal);
       signal.throwIfAborted();
     }
+  }
+}
+
+/** Do `work` every `time` milliseconds while `goes()`, with retries. Ends when `signal` is aborted. Throws as `persisted`. */
+export async function repeated(work, time, goes, { signal, lost }) {
+  while (goes()) {
+    await wait(time, signal);
+    if (signal.aborted) return;
+    await persisted(work, { signal, lost }).catch((error) => signal.aborted || Promise.reject(error));
   }
 }

@@ -4,7 +4,7 @@ import { fill, html, icon, say, styled } from "../page/dom.js";
 import { asksUndo } from "../page/undo.js";
 import { keep, kept } from "../calls/session.js";
 import { guessOf, stanceWords, stancesBar } from "../place/stances.js";
-import { segments } from "../stage/steps.js";
+import { radios } from "../page/radios.js";
 import { persisted } from "../calls/waiting.js";
 import { REMEDIES, lostWords } from "../page/words.js";
 import { doubtWords, doubtful } from "./doubts.js";
@@ -58,9 +58,10 @@ export function shownCutout(studio, source, { print, photo, file, heard, check, 
   const compare = button("Photo", "compare-photo", () => peek(!peeking));
   const undo = html`
     <button class="quiet round" aria-label="Undo" title="Undo (Ctrl + Z)" onclick=${undone}>${icon("undo")}</button>`;
+  const kinds = radios("wish", "A click on the picture says", WISHES, (kind) => ((wanted = kind), update()), "looks");
   const tools = html`
     <div class="row centre" hidden>
-      ${segments("looks", "wish", "A click on the picture says", WISHES, (kind) => ((wanted = kind), update()))} ${undo}
+      ${kinds.element} ${undo}
       ${brush} ${over}
     </div>`;
   const stances = stancesBar((stance) => {
@@ -135,8 +136,8 @@ export function shownCutout(studio, source, { print, photo, file, heard, check, 
     listenForPlaces(picture.element, { drawn, chosen: wish });
     const head = html`<div class="row centre">${question}${yes}${fix}${compare}</div>`;
     fill(element, head, tools, help, trouble, list, stances.element);
-    element.querySelector(`[value=${wanted}]`).checked = true;
-    for (const radio of element.querySelectorAll("[name=wish]")) radio.disabled = !wishes.now.png;
+    kinds.show(wanted);
+    for (const radio of kinds.inputs) radio.disabled = !wishes.now.png;
     compare.hidden = !whole;
     turn(false);
   }

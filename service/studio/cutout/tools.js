@@ -2,7 +2,7 @@
 
 import { html, icon } from "../page/dom.js";
 import { slide } from "../more/controls.js";
-import { segments } from "../stage/steps.js";
+import { radios } from "../page/radios.js";
 import { KEYS } from "./keyboard.js";
 
 /** [name, title, help] of each tool. */
@@ -39,13 +39,15 @@ export function toolBar(editor) {
   const size = slide("brush-size", "Brush size", { min: 0, max: 100, step: 1 }, resize);
   const [min, max] = OPACITY;
   const opacity = slide("brush-opacity", "Opacity", { min, max, step: 5 }, (value) => editor.thicken(value));
+  const tools = radios("tool", "Tool", TOOLS, (name) => editor.choose(name), "mend-set");
+  const looks = radios("look", "Shown", LOOKS, (name) => editor.showAs(name), "mend-set");
   const element = html`
     <div class="mend-tools">
-      ${segments("mend-set", "tool", "Tool", TOOLS, (name) => editor.choose(name))}
+      ${tools.element}
       <p class="hint mend-about"></p>
       ${size.element} ${opacity.element}
-      <label class="mend-check"><input type="checkbox" onchange=${() => editor.follow()} />Snap to edges</label>
-      ${segments("mend-set", "look", "Shown", LOOKS, (name) => editor.showAs(name))}
+      <label class="check"><input type="checkbox" onchange=${() => editor.follow()} />Snap to edges</label>
+      ${looks.element}
       <details class="mend-keys">
         <summary>By keyboard</summary>
         <dl>${KEYS.map(([key, does]) => html`<div><dt>${key}</dt><dd>${does}</dd></div>`)}</dl>
@@ -56,7 +58,8 @@ export function toolBar(editor) {
   return { element, show };
 
   function show() {
-    find(`[value=${state.tool}]`).checked = find(`[value=${state.look}]`).checked = true;
+    tools.show(state.tool);
+    looks.show(state.look);
     find(".mend-about").textContent = TOOLS.find(([name]) => name === state.tool)[2];
     for (const input of [size.input, follows]) input.disabled = !board.paints;
     opacity.element.hidden = state.tool !== "glass";

@@ -1,6 +1,6 @@
 /** The button for free previews ("looks" in the code), and the reason if none can be made. */
 
-import { fill, html } from "../page/dom.js";
+import { html } from "../page/dom.js";
 import { COUNT, newSeed } from "./looks.js";
 
 export class LookButton {
@@ -8,9 +8,6 @@ export class LookButton {
   /** Returns the seed that the service would use by itself, for a brand with a pinned seed; null: a new one. */
   #usual;
   #refusal = null;
-  /** Time at which the service takes more previews, in milliseconds; null: now. */
-  #until = null;
-  #timer;
 
   constructor(studio, usual, signal) {
     this.#studio = studio;
@@ -18,7 +15,6 @@ export class LookButton {
     this.element = html`<button class="button" id="look" onclick=${() => this.#look()}></button>`;
     this.notice = html`<div class="notice" role="alert" hidden></div>`;
     studio.looks.addEventListener("change", () => this.show(), { signal });
-    signal.addEventListener("abort", () => clearTimeout(this.#timer));
   }
 
   /** Update the button; `blocked`: no preview is possible. */
@@ -27,15 +23,14 @@ export class LookButton {
     const { looks, several, draft } = this.#studio;
     const made = draft.plain && looks.fresh.length > 0;
     this.element.hidden = looks.off || several.items.length > 0 || made;
-    this.element.setAttribute("aria-disabled", String(Boolean(blocked || looks.busy || this.#until)));
+    this.element.setAttribute("aria-disabled", String(Boolean(blocked || looks.busy)));
     this.element.textContent = looks.busy ? "Making previews …" : this.#words();
-    if (looks.refusal === this.#refusal && !this.#until) return;
-    if (looks.refusal !== this.#refusal) this.#refused(looks.refusal, draft);
+    if (looks.refusal !== this.#refusal) this.#refused(looks.refusal);
   }
 
   #words() {
     const { looks, draft } = this.#studio;
-    if (looks.unanswered.length || draft.plain) return "Free preview";
+    if (draft.plain) return "Free preview";
     if (this.#once) return "One more free preview";
     return looks.fresh.length ? "Four other previews" : "Four free previews";
   }
@@ -49,10 +44,6 @@ export class LookButton {
   #look() {
     if (this.element.getAttribute("aria-disabled") === "true") return;
     const { looks, draft } = this.#studio;
-    if (looks.unanswered.length) {
-      looks.retry();
-      return;
-    }
     if (this.#once) {
       looks.make([draft.seed]);
       return;
@@ -64,44 +55,19 @@ export class LookButton {
 
   #refused(refusal) {
     this.#refusal = refusal;
-    this.#until = null;
-    clearTimeout(this.#timer);
     this.notice.hidden = refusal === null;
     if (refusal === null) return;
-    if (refusal.status === 429 && refusal.retryAfter) {
-      this.#until = Date.now() + 1000 * refusal.retryAfter;
-      this.#count();
-    } else this.#say(refusedWords(refusal), { bad: true, again: !this.#studio.looks.off });
-  }
-
-  /** Show the seconds until previews are possible again. */
-  #count() {
-    const seconds = Math.ceil((this.#until - Date.now()) / 1000);
-    if (seconds > 0) {
-      this.#say(oftenWords(seconds), { live: "off" });
-      this.#timer = setTimeout(() => this.#count(), 1000);
-      return;
-    }
-    this.#until = null;
-    this.#say("You can make previews again.", { again: true });
-    this.show();
-  }
-
-  /** `bad`: an error; `again`: add a button to retry. */
-  #say(words, { bad = false, again = false, live }) {
-    this.notice.classList.toggle("bad", bad);
-    const button = html`<p><button class="button small" onclick=${() => this.#look()}>Try again</button></p>`;
-    fill(this.notice, html`<p aria-live=${live}>${words}</p>`, again && button);
+    this.notice.classList.toggle("bad", refusal.status !== 429);
+    this.notice.textContent = refusedWords(refusal);
   }
 }
-
-const oftenWords = (seconds) =>
-  `You made many previews in a short time. You can make more in ${seconds} s, and you can order now.`;
 
 /** Return the reason for a refused preview in a shop owner's words. */
 export function refusedWords({ status, code, message, retryAfter }) {
   if (code === "previews_off") return "Free previews are switched off here. You can still order the picture.";
-  if (status === 429 && retryAfter) return oftenWords(retryAfter);
+  if (status === 429 && retryAfter) {
+    return `You made many previews in a short time. You can make more in ${retryAfter} s, and you can order now.`;
+  }
   if (status === 404) return "The photo is no longer there. Drop it again.";
   if (status === 0) return "The service does not answer, so there is no preview yet. Check the connection.";
   return message;

@@ -2,11 +2,9 @@
 
 import { fill, html, styled } from "../page/dom.js";
 import { FIELDS, lacking } from "../order/options.js";
+import { persisted } from "../calls/waiting.js";
 import { lostWords } from "../page/words.js";
 import { newSeed } from "./looks.js";
-
-/** Milliseconds until a preview that got no answer is asked for again. */
-const AGAIN = 3000;
 
 /**
  * Asks for one preview at a time: changes during it lead to a single next one. The order's dry run comes before each,
@@ -15,8 +13,6 @@ const AGAIN = 3000;
 export class Live extends EventTarget {
   /** The last Refusal; null: none. */
   refusal = null;
-  /** Time at which the service takes more previews, in milliseconds; null: now. */
-  until = null;
   #studio;
   #order;
   #signal;
@@ -25,7 +21,6 @@ export class Live extends EventTarget {
   /** Whether choices have changed since the last preview was asked for. */
   #due = false;
   #busy = false;
-  #timer;
   #seed = newSeed();
 
   constructor(studio, order, usual, signal) {
@@ -40,12 +35,11 @@ export class Live extends EventTarget {
     };
     studio.draft.addEventListener("change", changed, { signal });
     order.addEventListener("answered", () => this.#next(), { signal });
-    signal.addEventListener("abort", () => clearTimeout(this.#timer));
   }
 
   /** Whether a preview is being made or about to be asked for. */
   get busy() {
-    return this.#busy || (this.#due && this.#possible && !this.until);
+    return this.#busy || (this.#due && this.#possible);
   }
 
   get #possible() {
@@ -56,44 +50,29 @@ export class Live extends EventTarget {
 
   #next() {
     const { plan, placeless } = this.#order;
-    if (this.#due && !this.#busy && !this.until && plan && !placeless && this.#possible) this.#make();
+    if (this.#due && !this.#busy && plan && !placeless && this.#possible) this.#make();
   }
 
   async #make() {
     const { draft, looks } = this.#studio;
-    this.#due = false;
+    const lost = (refusal) => ((this.refusal = refusal), this.#changed());
+    const renew = async () => {
+      this.#due = false;
+      if (this.#possible) await looks.renew(draft.seed ?? this.#usual() ?? this.#seed, this.#signal);
+    };
     this.#busy = true;
-    this.refusal = null;
-    this.#changed();
+    lost(null);
     try {
-      await looks.renew(draft.seed ?? this.#usual() ?? this.#seed, this.#signal);
+      await persisted(renew, { signal: this.#signal, lost });
     } catch (refused) {
       if (this.#signal.aborted) return;
       this.refusal = refused;
       looks.refused(refused);
-      if (refused.passing) this.#later(1000 * refused.retryAfter || AGAIN);
     } finally {
       this.#busy = false;
     }
     this.#changed();
     this.#next();
-  }
-
-  /** Ask again after a time in milliseconds, in which nothing is asked. */
-  #later(time) {
-    this.#due = true;
-    this.until = Date.now() + time;
-    this.#timer = setTimeout(() => {
-      if (Date.now() < this.until) return this.#tick();
-      this.until = null;
-      this.#changed();
-      this.#next();
-    }, Math.min(time, 1000));
-  }
-
-  #tick() {
-    this.#changed();
-    this.#later(this.until - Date.now());
   }
 
   #changed() {
@@ -117,18 +96,14 @@ export function liveFigure({ looks, draft }, live, signal) {
     if (shown) styled(element, { "--ratio": shown.job.render.width / shown.job.render.height });
     element.classList.toggle("renewing", live.busy || (shown !== null && !looks.chosen));
     const text = wordsOf(shown);
-    words.setAttribute("aria-live", live.until ? "off" : "polite"); // a countdown is not read out each second
     if (words.textContent !== text) fill(words, text);
   }
 
   function wordsOf(shown) {
-    const { refusal, until } = live;
+    const { refusal } = live;
     if (looks.off) return "Free previews are switched off here.";
     if (!draft.source) return "Add a photo, and a free preview shows each change.";
-    if (until && refusal.status === 429) {
-      const seconds = Math.max(1, Math.ceil((until - Date.now()) / 1000));
-      return `You made many previews in a short time. The next one comes in ${seconds} s.`;
-    }
+    if (refusal?.status === 429) return "You made many previews in a short time. The next one comes in a moment.";
     if (refusal) return refusal.passing ? lostWords(refusal) : refusal.message;
     if (live.busy) return "A free preview is being made …";
     return shown ? "Free preview. It follows each change." : "A free preview shows each change.";

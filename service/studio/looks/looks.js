@@ -5,7 +5,7 @@ import { follow, over } from "../calls/events.js";
 import { FIELDS } from "../order/options.js";
 import { keep, kept } from "../calls/session.js";
 import { submitted } from "../calls/submit.js";
-import { backOff, wait } from "../calls/waiting.js";
+import { persisted, repeated } from "../calls/waiting.js";
 
 const LOOKS = "backdrop-looks";
 const OFF = "backdrop-looks-off";
@@ -27,7 +27,7 @@ export const newSeed = () => crypto.getRandomValues(new Uint32Array(1))[0] % SEE
  */
 export class Looks extends EventTarget {
   items = kept(LOOKS)?.items ?? [];
-  /** The Refusal of the last request; null: it was accepted. */
+  /** The Refusal of the last request, which is repeated if that may help; null: it was accepted. */
   refusal = null;
   /** The Refusal while the service is away; null: it answers. */
   lost = null;
@@ -39,8 +39,8 @@ export class Looks extends EventTarget {
   /** Number of times the cut-out was mended: earlier previews show another cut-out. */
   mends = kept(LOOKS)?.mends ?? 0;
   #sending = false;
-  /** Items whose request got no answer. */
-  #unanswered = [];
+  /** Aborts the requests. */
+  #asking = new AbortController();
   /** Aborts the polling; null: it does not run. */
   #watching = null;
 
@@ -62,11 +62,6 @@ export class Looks extends EventTarget {
   /** The items for the draft's current request. */
   get fresh() {
     return this.#current(this.items);
-  }
-
-  /** The unanswered items for the draft's current request. */
-  get unanswered() {
-    return this.#current(this.#unanswered);
   }
 
   /** The preview whose picture an order would make; null: none. */
@@ -105,21 +100,10 @@ export class Looks extends EventTarget {
     if (this.#sending) return;
     const given = this.running;
     this.coming = null;
-    this.#unanswered = [];
     this.items = seeds.map((seed) => ({ seed, ...this.#asked(), job: null, expired: false }));
     this.dispatchEvent(new Event("begun"));
     await this.#send(this.items);
     await withdrawn(given);
-  }
-
-  /** Repeat the requests without an answer. They keep their seeds, so that none is made twice. */
-  async retry() {
-    if (this.#sending) return;
-    const items = this.unanswered;
-    this.#unanswered = [];
-    this.items = [...this.items, ...items];
-    this.dispatchEvent(new Event("begun"));
-    await this.#send(items);
   }
 
   /** Request an expired or failed preview again. */
@@ -156,6 +140,7 @@ export class Looks extends EventTarget {
 
   /** Cancel the running previews. */
   async stop() {
+    this.#asking.abort();
     const given = this.running;
     this.items = this.items.filter((item) => item.job && over(item.job));
     this.#changed();
@@ -179,6 +164,7 @@ export class Looks extends EventTarget {
   }
 
   clear() {
+    this.#asking.abort();
     this.#watching?.abort();
     this.#watching = null;
     this.items = [];
@@ -188,12 +174,13 @@ export class Looks extends EventTarget {
 
   async #send(items) {
     const { source } = this.#draft;
-    this.refusal = null;
+    const { signal } = (this.#asking = new AbortController());
+    const lost = (refusal) => ((this.refusal = refusal), this.#changed());
     this.#sending = true;
-    this.#changed();
+    lost(null);
     try {
       for (const item of items) {
-        const job = await submittedLook(item, source?.reference);
+        const job = await persisted(() => submittedLook(item, source?.reference), { signal, lost });
         if (!this.items.includes(item)) {
           await withdrawn([{ job }]);
           continue;
@@ -203,9 +190,8 @@ export class Looks extends EventTarget {
         this.#watch();
       }
     } catch (refused) {
-      this.refusal = refused;
+      this.refusal = signal.aborted ? null : refused;
       this.refused(refused);
-      this.#unanswered = refused.passing ? this.items.filter((item) => !item.job) : [];
       this.items = this.items.filter((item) => item.job);
     } finally {
       this.#sending = false;
@@ -217,27 +203,22 @@ export class Looks extends EventTarget {
   async #watch() {
     if (this.#watching) return;
     const { signal } = (this.#watching = new AbortController());
-    for (let failures = 0; this.running.length; ) {
-      await wait(failures ? backOff(failures) : ASK_EVERY, signal);
-      try {
-        const { items } = await ask("/v1/jobs?preview=true&limit=20", { signal });
-        const found = new Map(items.map((job) => [job.job_id, job]));
-        for (const item of this.running) {
-          const job = found.get(item.job.job_id) ?? (await jobOrNull(item.job.job_id));
-          if (job === null) Object.assign(item, { expired: true, job: { ...item.job, status: "SUCCESS" } });
-          else item.job = brief(job);
-        }
-        failures = 0;
-        this.lost = null;
-      } catch (error) {
-        failures += 1;
-        this.lost = error;
-      }
-      if (signal.aborted) return; // cleared meanwhile
+    const lost = (refusal) => {
+      this.lost = refusal;
       if (!this.running.length) this.#watching = null;
       this.#changed();
+    };
+    await repeated(() => this.#look(signal), ASK_EVERY, () => this.running.length, { signal, lost });
+  }
+
+  async #look(signal) {
+    const { items } = await ask("/v1/jobs?preview=true&limit=20", { signal });
+    const found = new Map(items.map((job) => [job.job_id, job]));
+    for (const item of this.running) {
+      const job = found.get(item.job.job_id) ?? (await jobOrNull(item.job.job_id));
+      if (job === null) Object.assign(item, { expired: true, job: { ...item.job, status: "SUCCESS" } });
+      else item.job = brief(job);
     }
-    this.#watching = null;
   }
 
   /** Return whether an item shows the draft's photo. */
@@ -269,6 +250,7 @@ export class Looks extends EventTarget {
     const looked = this.items.some((item) => item.seed === seed);
     if ("source" in detail) {
       this.coming = null;
+      this.#asking.abort();
       withdrawn(this.running.filter((item) => !this.#ofPhoto(item)));
       this.items = this.items.filter((item) => this.#ofPhoto(item));
     }

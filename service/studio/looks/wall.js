@@ -59,7 +59,7 @@ export function looksWall(studio, { place, signal }) {
       large.dataset.of = shown.job.render.public_id;
       const { width, height } = shown.job.render;
       const words = shown.live ? "Your picture as you chose it" : "The preview that you chose";
-      fill(large, styled(picture(shown, words), { "--ratio": width / height }));
+      fill(styled(large, { "--ratio": width / height }), picture(shown, words));
     }
     large.classList.toggle("renewing", looks.coming !== null || (alone && !chosen));
     list.hidden = alone && items.length === 1;

@@ -5,9 +5,10 @@ import { EXAMPLES, toHex, unknownColour } from "../order/colours.js";
 import { fill, html, icon, say, styled } from "../page/dom.js";
 import { liveFigure } from "../looks/live.js";
 import { lacking } from "../order/options.js";
+import { radios } from "../page/radios.js";
 import { renderImage } from "../page/thumbnail.js";
 import { titled } from "../page/words.js";
-import { choice, lastingBox, radios, slide } from "./controls.js";
+import { choice, lastingBox, slide } from "./controls.js";
 import { pictureField, pictureOf } from "./picture.js";
 import { sketch } from "./sketch.js";
 

@@ -1,4 +1,4 @@
-/** The parts of the further choices: a folded choice, radio buttons, the nine places, a slider. */
+/** The parts of the further choices: a folded choice, the nine places, a slider. */
 
 import { fill, html } from "../page/dom.js";
 import { USUAL } from "../order/options.js";
@@ -33,21 +33,6 @@ export function choice({ studio: { draft }, order, signal }, { field, title, fie
   });
   refresh();
   return element;
-}
-
-/** Return radio buttons for [value, words], with a label above: {element, show(value)}. */
-export function radios(name, legend, choices, choose) {
-  const inputs = choices.map(([value]) => {
-    const press = () => choose(value);
-    return html`<input type="radio" name=${name} value=${value} onchange=${press} />`;
-  });
-  const segment = ([, words], i) => html`<label class="segment">${inputs[i]}<span>${words}</span></label>`;
-  const element = html`
-    <fieldset class="options"><legend class="label">${legend}</legend><div>${choices.map(segment)}</div></fieldset>`;
-  const show = (value) => {
-    for (const input of inputs) input.checked = input.value === value;
-  };
-  return { element, show };
 }
 
 /** Return a box that keeps a choice beyond this photo: {element, show(shown)}. */

@@ -1,7 +1,8 @@
 /** The choice of the frame: margins, where the product is, and room for copy. */
 
 import { html } from "../page/dom.js";
-import { choice, placeGrid, placeWords, radios } from "./controls.js";
+import { radios } from "../page/radios.js";
+import { choice, placeGrid, placeWords } from "./controls.js";
 import { marginsOf, sketch } from "./sketch.js";
 
 const SIDES = ["top", "right", "bottom", "left"];
@@ -34,7 +35,6 @@ export function frameChoice(context) {
     change({ copy_space, ...(against ? { align: "preset" } : {}) });
   };
   const rooms = radios("copy_space", "Room for your text", ROOMS, put);
-  const usual = html`<button class="link" onclick=${() => change({ align: "preset" })}>As the channel</button>`;
   const seen = sketch(context);
   return choice(context, {
     field: "frame",
@@ -50,7 +50,7 @@ export function frameChoice(context) {
           <div class="margins">${SIDES.map(field)}</div>
           <p class="hint">Free space around the product. An empty field keeps the channel's own.</p>
         </div>`,
-      html`<div class="part">${grid.element}${usual}</div>`,
+      grid.element,
       html`<div class="part">${rooms.element}<p class="hint">The product stays out of it, and the scene keeps it calm.</p></div>`,
     ],
     show,
@@ -72,7 +72,6 @@ export function frameChoice(context) {
     }
     grid.show(align, (place) => place.split("_").includes(copy));
     rooms.show(copy);
-    usual.hidden = align === "preset";
   }
 }
 

@@ -2,7 +2,8 @@
 
 import { toHex } from "../order/colours.js";
 import { fill, html, styled } from "../page/dom.js";
-import { placeGrid, placeWords, radios, slide } from "./controls.js";
+import { radios } from "../page/radios.js";
+import { placeGrid, placeWords, slide } from "./controls.js";
 import { pictureOf } from "./picture.js";
 
 /** Fonts that come with Backdrop. */
@@ -138,10 +139,7 @@ export function layerVerdict(report, covered) {
   if (!drawn) return { status: "fail", words: "There was no room for it beside the product. Make it smaller, or move it." };
   const notes = [moved && "It was moved off the product.", scale < 1 && "It was made smaller to fit."].filter(Boolean);
   if (!contrast) return notes.length ? { status: "warn", words: notes.join(" ") } : null;
-  const ratio = contrast.minimum.toFixed(1);
-  const legible = passes
-    ? `Easy to read: contrast ${ratio}, and ${contrast.required} is enough.`
-    : `Hard to read: contrast ${ratio}, and ${contrast.required} is needed. Use the automatic colour, or another place.`;
+  const legible = passes ? "Easy to read." : "Hard to read. Use the automatic colour, or another place.";
   return { status: passes ? (notes.length ? "warn" : "pass") : "fail", words: [legible, ...notes].join(" ") };
 }
 

@@ -2,7 +2,8 @@
 
 import { html } from "../page/dom.js";
 import { USUAL } from "../order/options.js";
-import { choice, lastingBox, radios } from "./controls.js";
+import { radios } from "../page/radios.js";
+import { choice, lastingBox } from "./controls.js";
 
 const SETS = [
   ["none", "No limits"],

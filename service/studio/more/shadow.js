@@ -1,8 +1,9 @@
 /** The choice of the product's shadow: its kind, strength, softness and direction. */
 
-import { html, say } from "../page/dom.js";
+import { html } from "../page/dom.js";
 import { liveFigure } from "../looks/live.js";
-import { choice, radios, slide } from "./controls.js";
+import { radios } from "../page/radios.js";
+import { choice, slide } from "./controls.js";
 
 const KINDS = [
   ["scene", "As in the scene"],
@@ -45,8 +46,7 @@ export function shadowChoice(context) {
       change({ shadow_direction: value }),
     ),
   };
-  const reset = html`<button class="button small" onclick=${automatic}>Let Backdrop choose</button>`;
-  const dials = html`<div class="part">${Object.values(sliders).map((one) => one.element)}${reset}</div>`;
+  const dials = html`<div class="part">${Object.values(sliders).map((one) => one.element)}</div>`;
   return choice(context, {
     field: "shadow",
     title: "Shadow",
@@ -56,11 +56,6 @@ export function shadowChoice(context) {
     body: [liveFigure({ looks, draft }, live, signal), kinds.element, about, dials],
     show,
   });
-
-  function automatic() {
-    change({ shadow_strength: null, shadow_softness: null, shadow_direction: null });
-    say("Backdrop chooses the shadow's strength, softness and direction.");
-  }
 
   function show() {
     const { shadow, ...parts } = draft.shadow;
@@ -76,6 +71,5 @@ export function shadowChoice(context) {
       else if (turns) shows(value, where(value), `${value} degrees, ${where(value)}`);
       else shows(Math.round(100 * value), `${Math.round(100 * value)} %`);
     }
-    reset.hidden = Object.values(parts).every((value) => value === null);
   }
 }

@@ -2,6 +2,7 @@
 
 import { ask } from "../calls/api.js";
 import { coloursAsked } from "../order/brands.js";
+import { attempt } from "../page/confirm.js";
 import { fill, html, icon, mark, say } from "../page/dom.js";
 import { liveFigure } from "../looks/live.js";
 import { fieldsOf } from "../order/options.js";
@@ -87,7 +88,7 @@ export function textChoice(context) {
     }
     const scene = catalogue.scene_types.find(({ name }) => name === draft.scene_type)?.palette ?? [];
     const asked = coloursAsked(studio);
-    now.forEach((layer, i) => rows[i].show(layer, asked.length ? asked : scene, now.length));
+    now.forEach((layer, i) => rows[i].show(layer, asked.length ? asked : scene));
     marks();
     list.hidden = places.hidden = !now.length;
     zone.hidden = !coveredBy(draft.preset)[0];
@@ -115,37 +116,21 @@ export function textChoice(context) {
         <summary>${picture}<span>${name}${where}</span></summary>
         <div class="layer-fields">${verdict}${fields}</div>
       </details>`;
-    const move = (by) => {
-      const next = layers().toSpliced(i, 1).toSpliced(i + by, 0, layers()[i]);
-      built = "";
-      change(next);
-      const { element: moved } = rows[i + by];
-      const [same, other] = by < 0 ? [".up", ".down"] : [".down", ".up"];
-      (moved.querySelector(`${same}:not(:disabled)`) ?? moved.querySelector(other)).focus();
-      say(`It is now number ${i + by + 1} of ${next.length}.`);
-    };
     const remove = () => {
       built = "";
       change(layers().toSpliced(i, 1));
       (rows[Math.min(i, rows.length - 1)]?.element.querySelector("summary") ?? add).focus();
     };
-    const button = (kind, drawn, press) => html`
-      <button class="quiet round ${kind}" onclick=${press}>${icon(drawn)}</button>`;
-    const [up, down, cross] = [button("up", "arrow_up", () => move(-1)), button("down", "arrow_down", () => move(1)), button("", "cross", remove)];
-    const element = html`<li>${fold}<div class="layer-acts">${up}${down}${cross}</div></li>`;
+    const cross = html`<button class="quiet round" title="Remove" onclick=${remove}>${icon("cross")}</button>`;
+    const element = html`<li>${fold}${cross}</li>`;
     return { element, fold, show: refresh, mark: judged };
 
-    function refresh(layer, palette, count) {
+    function refresh(layer, palette) {
       const called = layerWords(layer);
       showFields(layer, palette);
       fill(picture, layerMark(layer));
       name.textContent = called;
-      up.disabled = i === 0;
-      down.disabled = i === count - 1;
-      for (const [one, words] of [[up, "Further back"], [down, "Further front"], [cross, "Remove"]]) {
-        one.title = words;
-        one.setAttribute("aria-label", `${words}: ${called}`);
-      }
+      cross.setAttribute("aria-label", `Remove: ${called}`);
     }
 
     function judged(layer, said) {
@@ -189,16 +174,12 @@ export function textChoice(context) {
     const { name, palette, style_words, seed_policy, seed, default_preset, options } = studio.brands.find(
       (one) => one.name === brandName,
     );
-    error.textContent = "";
     const body = { palette, style_words, seed_policy, default_preset, options: { ...options, layers: now } };
     if (seed_policy === "pinned" && seed !== null) body.seed = seed;
-    try {
+    await attempt(error, `${name} keeps these texts and logos.`, async () => {
       const saved = await ask(`/v1/brands/${encodeURIComponent(name)}`, { method: "PUT", body });
       studio.brands = draft.brands = studio.brands.map((one) => (one.name === name ? saved : one));
-      say(`${name} keeps these texts and logos.`);
       show();
-    } catch (refused) {
-      error.textContent = refused.message;
-    }
+    });
   }
 }

@@ -1,6 +1,7 @@
 /** A choice by pictures or by free text. */
 
 import { fill, html, styled } from "../page/dom.js";
+import { radios } from "../page/radios.js";
 
 const LONGEST = 120;
 /** Pictures that are shown before a person asks for all. */
@@ -109,21 +110,14 @@ const PROPS = [
 
 /** Return the choice of props, hidden for the white scene. */
 export function propsChoice({ draft }, signal) {
-  const choose = ({ target }) => draft.change({ props: target.value });
-  const radios = PROPS.map(([name]) => html`<input type="radio" name="props" value=${name} onchange=${choose} />`);
-  const segment = ([, words], i) => html`<label class="segment">${radios[i]}<span>${words}</span></label>`;
-  const element = html`
-    <fieldset class="props">
-      <legend class="label">Props</legend><div class="segments">${PROPS.map(segment)}</div>
-    </fieldset>`;
-  draft.addEventListener("change", show, { signal });
-  show();
-  return element;
-
-  function show() {
+  const { element, show } = radios("props", "Props", PROPS, (props) => draft.change({ props }));
+  const refresh = () => {
     element.hidden = draft.scene_type === "white";
-    for (const radio of radios) radio.checked = radio.value === draft.props;
-  }
+    show(draft.props);
+  };
+  draft.addEventListener("change", refresh, { signal });
+  refresh();
+  return element;
 }
 
 /** Return a choice's picture. Without a URL it is drawn in the item's colours. */

@@ -14,14 +14,7 @@ export function colourChoice(studio, order, signal) {
   const peek = html`<span class="peek swatches"></span>`;
   const rows = html`<ol class="colours"></ol>`;
   const found = html`<div class="found"></div>`;
-  const error = html`<p class="error" id="colour-error" role="alert"></p>`;
-  const text = html`
-    <input id="colour-text" class="text" type="text" placeholder=${EXAMPLES} autocomplete="off" spellcheck="false"
-      aria-describedby="colour-error" onkeydown=${(event) => event.key === "Enter" && addText()} />`;
-  const add = html`<button class="button" onclick=${addText}>Add</button>`;
-  const pick = html`
-    <input type="color" id="colour-pick" value="#c9a58f" aria-label="Pick a colour to add" title="Pick a colour to add"
-      onchange=${() => push(pick.value)} />`;
+  const { text, error, ...field } = addingField("colour-text", "Add a colour", push);
   const logo = html`<input type="file" id="logo" class="unseen" accept="image/*" onchange=${fromLogo} />`;
   const takeFromPhoto = () => offer(draft.source.preview, "your photo");
   const fromPhoto = html`<button class="button small" onclick=${takeFromPhoto}>Take from my photo</button>`;
@@ -43,9 +36,7 @@ export function colourChoice(studio, order, signal) {
       <summary>${peek}<span class="choice-name">Colours</span>${value}</summary>
       <div class="choice-body">
         ${rows}
-        <label class="label" for="colour-text">Add a colour</label>
-        <div class="row">${pick}${text}${add}</div>
-        ${error}
+        ${field.rows}
         <div class="row">${fromPhoto}${logo}<label class="button small" for="logo">Take from a logo …</label></div>
         ${found}
         <p class="hint">The first colour gets the largest area. Without a choice, the scene uses its own.</p>
@@ -68,8 +59,7 @@ export function colourChoice(studio, order, signal) {
     }
     surfaces.show(shown);
     for (const place of places) place.show();
-    text.disabled = add.disabled = pick.disabled = colours.length >= MOST_COLOURS;
-    text.placeholder = text.disabled ? "Six at most" : EXAMPLES;
+    field.show(colours);
     if (focused) rows.querySelector(focused)?.focus();
   }
 
@@ -95,7 +85,8 @@ export function colourChoice(studio, order, signal) {
       <button class="quiet round ${name === "cross" ? "" : "move"}" aria-label=${words} title=${words}
         onclick=${onclick} disabled=${disabled}>${icon(name)}</button>`;
     const write = ({ target }) => {
-      const hex = read(target.value);
+      const hex = toHex(target.value);
+      error.textContent = hex ? "" : unknownColour(target.value);
       if (hex) change(hex);
       else target.value = colour;
     };
@@ -114,24 +105,6 @@ export function colourChoice(studio, order, signal) {
         ${button("cross", `Remove ${colour}`, remove)}
         ${places[i].element}
       </li>`;
-  }
-
-  /** Return a text's colour as #rrggbb, or show an error and return null. */
-  function read(given) {
-    const hex = toHex(given);
-    error.textContent = hex ? "" : unknownColour(given);
-    return hex;
-  }
-
-  function addText() {
-    const given = text.value.trim();
-    if (!given) return;
-    const hex = read(given);
-    text.toggleAttribute("aria-invalid", !hex);
-    if (!hex) return;
-    push(hex);
-    text.value = "";
-    text.focus();
   }
 
   function push(...more) {
@@ -173,7 +146,39 @@ export function colourChoice(studio, order, signal) {
   }
 }
 
-const swatch = (colour) => styled(html`<span class="swatch"></span>`, { "--colour": colour });
+export const swatch = (colour) => styled(html`<span class="swatch"></span>`, { "--colour": colour });
+
+/** Return the field that adds a colour, picked or written: {rows, text, error, show(colours)}. `push` gets each one. */
+export function addingField(id, label, push) {
+  const enter = (event) => event.key === "Enter" && (event.preventDefault(), write());
+  const text = html`
+    <input id=${id} class="text" type="text" placeholder=${EXAMPLES} autocomplete="off" spellcheck="false"
+      aria-describedby="${id}-error" onkeydown=${enter} />`;
+  const add = html`<button class="button" type="button" onclick=${write}>Add</button>`;
+  const pick = html`
+    <input type="color" value="#c9a58f" aria-label="Pick a colour to add" title="Pick a colour to add"
+      onchange=${() => push(pick.value)} />`;
+  const error = html`<p class="error" id="${id}-error" role="alert"></p>`;
+  const rows = [html`<label class="label" for=${id}>${label}</label>`, html`<div class="row">${pick}${text}${add}</div>`, error];
+  return { rows, text, error, show };
+
+  function show({ length }) {
+    text.disabled = add.disabled = pick.disabled = length >= MOST_COLOURS;
+    text.placeholder = text.disabled ? "Six at most" : EXAMPLES;
+  }
+
+  function write() {
+    const given = text.value.trim();
+    if (!given) return;
+    const hex = toHex(given);
+    error.textContent = hex ? "" : unknownColour(given);
+    text.toggleAttribute("aria-invalid", !hex);
+    if (!hex) return;
+    push(hex);
+    text.value = "";
+    text.focus();
+  }
+}
 
 /** Names that people use and CSS lacks. CSS's own darkgray is lighter than its gray. */
 const NAMES = {

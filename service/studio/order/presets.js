@@ -100,20 +100,14 @@ function placeWords(preset) {
     scene: "Scenes are allowed.",
   };
   const rule = ({ name, text }) => html`<li><strong>${ruleTitle(name)}</strong>${` ${text}`}</li>`;
-  const why = ({ name, source_url: source, checked_on: checked }) => html`
-    <li>
-      ${ruleTitle(name)}: <a href=${source} target="_blank" rel="noreferrer noopener"
-        aria-label="Source of the rule on ${ruleTitle(name)}, opens in a new tab">Source</a>, ${checked}
-    </li>`;
   return html`
     <p>${preset.description}</p>
     <p class="hint">${scene[preset.background]} ${size(preset.width, preset.height)}, ${formats}${limit}.</p>
-    <ul class="rules">${preset.rules.map(rule)}</ul>
-    <details class="why"><summary>Why</summary><ul class="hint">${preset.rules.map(why)}</ul></details>`;
+    <ul class="rules">${preset.rules.map(rule)}</ul>`;
 }
 
-/** Draw a channel to scale with its margins; without a picture of it, draw a placeholder. */
-function frame({ width, height, margins, fill, background }, picture) {
+/** Draw a channel to scale with its margins. */
+function frame({ width, height, margins, background }, picture) {
   const ratio = (width ?? 4) / (height ?? 5);
   const [w, h_] = ratio >= 1 ? [56, 56 / ratio] : [56 * ratio, 56];
   const [x, y] = [(64 - w) / 2, (64 - h_) / 2];
@@ -123,20 +117,8 @@ function frame({ width, height, margins, fill, background }, picture) {
   return svg(
     "svg",
     { class: `frame ${background}`, viewBox: "0 0 64 64", "aria-hidden": "true" },
-    picture ? svg("image", { href: picture, ...sheet, preserveAspectRatio: "xMidYMid slice" }) : drawn(),
+    svg("image", { href: picture, ...sheet, preserveAspectRatio: "xMidYMid slice" }),
     svg("rect", { class: "frame-margin", x: x + w * left, y: y + h_ * top, width: roomW, height: roomH }),
     svg("rect", { class: "frame-edge", ...sheet }),
   );
-
-  function drawn() {
-    const tall = Math.min(roomH, h_ * fill, roomW / 0.4);
-    const wide = tall * 0.4;
-    const base = y + h_ * (1 - Math.max(bottom, 0.06));
-    return svg(
-      "g",
-      {},
-      svg("rect", { class: "frame-sheet", ...sheet }),
-      svg("rect", { class: "frame-product", x: 32 - wide / 2, y: base - tall, width: wide, height: tall }),
-    );
-  }
 }

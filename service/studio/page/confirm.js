@@ -2,30 +2,45 @@
 
 import { html, say } from "./dom.js";
 
-/** Ask over the page before something that can't be undone. Resolves to whether the person pressed `yes`. */
-export function confirmed(words, yes) {
+/** Show a dialogue. Resolves to the value of the pressed button; empty without one, and if `signal` is aborted. */
+export function answered(dialog, signal) {
+  document.body.append(dialog);
   return new Promise((resolve) => {
-    const dialog = html`
-      <dialog class="ask" aria-labelledby="ask-words">
-        <p id="ask-words">${words}</p>
-        <form class="row" method="dialog">
-          <button class="button primary" id="delete-now" value="yes">${yes}</button>
-          <button class="button" value="">Keep</button>
-        </form>
-      </dialog>`;
-    dialog.addEventListener("close", () => (dialog.remove(), resolve(dialog.returnValue === "yes")));
-    document.body.append(dialog);
+    const done = () => (dialog.remove(), resolve(dialog.returnValue));
+    dialog.addEventListener("close", done);
+    signal?.addEventListener("abort", done, { once: true });
     dialog.showModal();
   });
 }
 
-/** Do `work` and say `words`, or show why it was refused in the element `error`. */
-export async function attempt(error, words, work) {
+/** Ask over the page before something that can't be undone. Resolves to whether the person pressed `yes`. */
+export async function confirmed(words, yes) {
+  const dialog = html`
+    <dialog class="ask" aria-labelledby="ask-words">
+      <p id="ask-words">${words}</p>
+      <form class="row" method="dialog">
+        <button class="button primary" id="delete-now" value="yes">${yes}</button>
+        <button class="button" value="">Keep</button>
+      </form>
+    </dialog>`;
+  return (await answered(dialog)) === "yes";
+}
+
+/**
+ * Do `work` and say `words`, or show why it was refused in the element `error`.
+ *
+ * `button` is disabled meanwhile; `work` may change its text, which comes back.
+ */
+export async function attempt(error, words, work, button = {}) {
+  const text = button.textContent;
   error.textContent = "";
+  button.disabled = true;
   try {
     await work();
-    say(words);
+    if (words) say(words);
   } catch (refused) {
-    if (refused.name !== "AbortError") error.textContent = refused.message;
+    if (refused.name !== "AbortError") error.textContent = refused.words ?? refused.message;
+  } finally {
+    Object.assign(button, { disabled: false, textContent: text });
   }
 }

@@ -62,7 +62,6 @@ const ICONS = {
   cross: "M4 4l8 8M12 4l-8 8",
   dash: "M4 8h8",
   doubt: "M8 3v6M8 12.4v.2",
-  moon: "M13 9.5A5.5 5.5 0 0 1 6.5 3 5.5 5.5 0 1 0 13 9.5z",
   plus: "M8 3v10M3 8h10",
   redo: "M13 6H6a3.500 3.500 0 0 0 0 7h3M10 3l3 3-3 3",
   sides: "M6 4L2.5 8 6 12M10 4l3.500 4L10 12",

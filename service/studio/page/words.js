@@ -1,24 +1,25 @@
 /** Texts for the service's codes, with remedies. */
 
-/** [stage, words] in the order of the stages, with the worker's names. */
-export const STAGES = [
-  ["fetch", "Fetching the photo"],
-  ["decode", "Reading the photo"],
-  ["segment", "Cutting out the product"],
-  ["refine", "Cleaning its edges"],
-  ["place", "Placing the product"],
-  ["background", "Building and lighting the scene"],
-  ["shadow", "Casting the shadow"],
-  ["composite", "Putting product and scene together"],
-  ["encode", "Saving the file"],
-  ["inspect", "Checking the picture"],
-  ["store", "Storing the picture"],
-];
+/** By the worker's name of a stage. */
+const STAGES = {
+  fetch: "Fetching the photo",
+  decode: "Reading the photo",
+  segment: "Cutting out the product",
+  refine: "Cleaning its edges",
+  place: "Placing the product",
+  background: "Building and lighting the scene",
+  shadow: "Casting the shadow",
+  composite: "Putting product and scene together",
+  encode: "Saving the file",
+  inspect: "Checking the picture",
+  store: "Storing the picture",
+};
 
-export const stageWords = (stage) => STAGES.find(([name]) => name === stage)?.[1] ?? "Getting ready";
+export const stageWords = (stage) => STAGES[stage] ?? "Getting ready";
 
 /** The meaning of a warning in the first sentence, then the remedy. */
 const WARNED = {
+  no_subject: "Backdrop found no product. Bring it back with the brush, or photograph it before a plainer background.",
   scene_in_words:
     "Your own words describe the scene. Backdrop built the nearest scene. Choose a named one to know what you get.",
   scene_lacks: "Your own words name things that Backdrop does not draw. Leave them out, or choose a named scene.",
@@ -30,9 +31,9 @@ const WARNED = {
   transparent_material_suspected:
     "This looks see-through, like glass. The old background may show through. Photograph it in front of an even grey.",
   several_subjects:
-    "There seems to be more than one thing in the photo. All of it was kept. To keep one, choose it in the cut-out.",
+    "There is more than one thing in the photo. All of it is kept. To keep one, click it in the cut-out.",
   held_by_hand:
-    "A hand holds the product. Fingers may be left on it or hide a part. Put the product down for the next photo.",
+    "A hand holds the product. Erase the fingers with the brush, or put the product down for the next photo.",
   subject_touches_edge:
     "Your product is cut off in the photo, so it stays at that edge. Step back a little for the next photo.",
   scene_unsuited:
@@ -124,27 +125,15 @@ const LIMITS = {
   cutout_confidence: ["The cut-out is too uncertain.", "Check its outline and mend it."],
   enlargement: ["The photo was enlarged too much.", "Use a larger photo."],
 };
-/** Of limits that are numbers: [name of the value, its format]. */
-const difference = ["Colour difference", (value) => value.toFixed(1)];
-const VALUES = {
-  ...{ fidelity_mean: difference, fidelity_p99: difference, palette_mean: difference, palette_worst: difference },
-  publishable: ["Probability", (share) => share.toFixed(2)],
-  cutout_confidence: ["Confidence", (share) => share.toFixed(2)],
-  enlargement: ["Enlarged", (factor) => `${factor.toFixed(2)} times`],
-};
-
-/** Return [fault, measured value and limit, remedy] for a limit that a picture missed. */
+/** Return [fault, remedy] for a limit that a picture missed. */
 export function limitWords({ limit, measured, bound }) {
   const [kind, name] = limit.split(".");
   if (kind === "rules") {
     const rule = { rule: name, measured, bound, status: "fail" };
-    return [`${capital(missedWords(rule))}.`, `${measuredWords(rule)}.`, "Choose the channel's own size, format and place."];
+    return [`${capital(missedWords(rule))}: ${measuredWords(rule)}.`, "Choose the channel's own size, format and place."];
   }
-  if (kind === "warnings") return [warningWords(name)[0], "", warningWords(name)[1]];
-  const [fault, remedy] = LIMITS[limit] ?? [`${capital(limit.replaceAll("_", " "))} is out of its limit.`, ""];
-  if (!VALUES[limit]) return [fault, "", remedy];
-  const [value, format] = VALUES[limit];
-  return [fault, `${value} ${format(measured)}, the limit is ${format(bound)}.`, remedy];
+  if (kind === "warnings") return warningWords(name);
+  return LIMITS[limit] ?? [`${capital(limit.replaceAll("_", " "))} is out of its limit.`, ""];
 }
 
 const LEDGER = { grant: "Credits granted", debit: "A picture", refund: "Refund" };

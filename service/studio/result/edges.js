@@ -3,7 +3,8 @@
 import { ask } from "../calls/api.js";
 import { cutOut, fetched } from "../cutout/service.js";
 import { pixelsOf } from "../order/palette.js";
-import { fill, html, say, styled } from "../page/dom.js";
+import { attempt } from "../page/confirm.js";
+import { fill, html, styled } from "../page/dom.js";
 
 const MOST = 3;
 /** Pixels of the screen between two places, so that each crop shows another one. */
@@ -27,16 +28,12 @@ export function edges(render, source, look, signal) {
       ${list}<p class="row">${right}</p>${failed}
     </section>`;
 
-  async function press() {
+  function press() {
     const said = right.getAttribute("aria-pressed") === "true" ? null : true;
-    failed.textContent = "";
-    try {
+    return attempt(failed, said ? "Kept. The gallery lists it under Looks right." : "Taken back.", async () => {
       await ask(`/v1/renders/${render.public_id}/review`, { method: "PUT", body: { looks_right: said } });
       mark(said);
-      say(said ? "Kept. The gallery lists it under Looks right." : "Taken back.");
-    } catch (error) {
-      failed.textContent = error.message;
-    }
+    });
   }
 
   /** Return [name, x, y] of what a cut-out doubts, and of its finest parts, in shares of the picture. */

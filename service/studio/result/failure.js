@@ -12,7 +12,7 @@ import { REMEDIES, credits, limitWords } from "../page/words.js";
 const PHOTO_AT_FAULT = /^image_|no_subject|subject_not_found|source_gone/;
 /** Missed limits for which the stance or a better cut-out may help, and the one for which only another photo does. */
 const OF_STANCE = /^warnings\.(placement_unsure|scene_unsuited)$/;
-const OF_CUTOUT = /^(publishable|cutout_confidence|warnings\.(?!placement_unsure|scene_unsuited))/;
+const OF_CUTOUT = /^(publishable|cutout_confidence|warnings\.)/;
 const OF_PHOTO = /^enlargement$/;
 
 /** Show why there is no picture, what to do, and the refund. */
@@ -66,23 +66,15 @@ export function fail(work) {
   /** Return the ways on from a refused picture: what its missed limits need first, and the same picture without limits. */
   function afterRefusal({ missed }) {
     const any = (kind) => missed.some(({ limit }) => kind.test(limit));
-    const change = [any(OF_CUTOUT) ? "Check the cut-out" : "Choose another scene", () => back({ seed: null })];
+    const next = any(OF_STANCE) ? "Say how it stands" : any(OF_CUTOUT) ? "Check the cut-out" : "Choose another scene";
+    const change = [next, () => back({ seed: null })];
     const seed = render.report.provenance.kept_seed ?? render.seed;
     const options = { ...optionsOf(asked), accept: "none", ...dressedLike(render) };
     const whole = [
       `Make it without limits · ${credits(job.credits_cost)}`,
       () => order(asked.request, { seed, name: job.reference, placement: asked.placement, options }),
     ];
-    if (any(OF_PHOTO)) return [another, whole, change];
-    return [...(any(OF_STANCE) ? [["Say how it stands", stand]] : []), change, whole, another];
-  }
-
-  /** Put the stances in place of their button. A stance that the person chose is not in doubt. */
-  function stand({ target }) {
-    const ways = waysOf();
-    target.closest(".row").before(ways);
-    target.remove();
-    ways.querySelector("button").focus();
+    return any(OF_PHOTO) ? [another, whole, change] : [change, whole, another];
   }
 
   /** Return the ways out: another stance or another scene, each one click away from a new order. */
@@ -115,11 +107,11 @@ export function fail(work) {
 /** Return the photo of a request, {key} or {render}. */
 export const sourceOf = ({ source_image_s3_key: key, source_render_public_id: render }) => (key ? { key } : { render });
 
-/** Return the missed limits in words, with what was measured, and what helps. */
+/** Return the missed limits in words, and what helps. */
 function missedList({ missed, tries = [] }) {
   const line = (miss) => {
-    const [fault, figures, remedy] = limitWords(miss);
-    return html`<li data-limit=${miss.limit}><strong>${fault}</strong> ${figures} ${remedy}</li>`;
+    const [fault, remedy] = limitWords(miss);
+    return html`<li data-limit=${miss.limit}><strong>${fault}</strong> ${remedy}</li>`;
   };
   const made = tries.length > 1 ? `Backdrop made ${tries.length} pictures, and none of them passed.` : "Backdrop made the picture, and it did not pass.";
   return html`<p>${made}</p><ul class="doubts">${missed.map(line)}</ul>`;

@@ -10,7 +10,6 @@ import { renderImage } from "../page/thumbnail.js";
 import { REMEDIES, failureWords, stageWords, titled, when } from "../page/words.js";
 
 const PAGE = 24;
-const ASK_EVERY = 2000;
 
 export async function view(studio, _, signal) {
   const { output_presets } = studio.catalogue;
@@ -21,7 +20,6 @@ export async function view(studio, _, signal) {
     <select id="shown" class="text" onchange=${() => load(true).catch(wrong)}>
       <option value="">Everything</option>
       <option value="right">Looks right</option>
-      <option value="running">Being made</option>
       <option value="FAILURE">Not made</option>
       <optgroup label="Sales channel">
         ${output_presets.map(({ name, title }) => html`<option value="for ${name}">${title}</option>`)}
@@ -29,8 +27,8 @@ export async function view(studio, _, signal) {
     </select>`;
   const selection = new Selection(list, () => load(true).catch(wrong));
   let cursor = null;
-  let timer = null;
-  signal.addEventListener("abort", () => clearTimeout(timer));
+  const quiet = (error) => signal.aborted || console.info(error);
+  studio.running.addEventListener("change", () => renew().catch(quiet), { signal });
   await load(true);
   return html`
     <div class="sheet-page">
@@ -58,7 +56,7 @@ export async function view(studio, _, signal) {
       say(`${tiles.length} more.`);
       tiles[0]?.querySelector("a").focus();
     }
-    watch();
+    studio.running.look();
   }
 
   /** Return a page as jobs: {items, next}. Only the list of renders can filter by channel and review. */
@@ -71,36 +69,20 @@ export async function view(studio, _, signal) {
       const { items, next_cursor } = await ask(`/v1/renders?${query}`, { signal });
       return { items: items.map(ofRender), next: next_cursor };
     }
-    if (shown === "running") {
-      const running = after ? { items: [] } : await ask("/v1/jobs?status=IN_PROGRESS&limit=100", { signal });
-      query.set("status", "NOT_STARTED");
-      const waiting = await ask(`/v1/jobs?${query}`, { signal });
-      return { items: [...waiting.items, ...running.items], next: waiting.next_cursor };
-    }
     if (shown) query.set("status", shown);
     const { items, next_cursor } = await ask(`/v1/jobs?${query}`, { signal });
     return { items, next: next_cursor };
   }
 
-  /** Poll the running jobs until none is left. */
-  function watch() {
-    clearTimeout(timer);
-    const running = list.querySelectorAll("li[data-running]");
-    if (!running.length) return;
-    timer = setTimeout(async () => {
-      try {
-        for (const one of running) {
-          const job = await ask(`/v1/jobs/${one.dataset.running}`, { signal });
-          const [next, focused] = [tile(job), one.contains(document.activeElement)];
-          one.replaceWith(next);
-          if (focused) next.querySelector("a").focus({ preventScroll: true });
-        }
-      } catch (error) {
-        if (signal.aborted) return;
-        console.info(error);
-      }
-      watch();
-    }, ASK_EVERY);
+  /** Update the tiles of the pictures that are being made. */
+  async function renew() {
+    for (const one of list.querySelectorAll("li[data-running]")) {
+      const id = one.dataset.running;
+      const job = studio.running.jobs.find(({ job_id }) => job_id === id) ?? (await ask(`/v1/jobs/${id}`, { signal }));
+      const [next, focused] = [tile(job), one.contains(document.activeElement)];
+      one.replaceWith(next);
+      if (focused) next.querySelector("a").focus({ preventScroll: true });
+    }
   }
 
   function wrong(error) {

@@ -1,12 +1,11 @@
-/** A picture's report: the channel's rules, what to check, and the measured figures in a folded section. */
+/** A picture's report: the channel's rules, and what to check. */
 
 import { html, mark, styled } from "../page/dom.js";
 import { capital, counted, differenceWords, fidelityWords, isShown, measuredWords } from "../page/words.js";
 import { missedWords, ruleTitle, warningWords } from "../page/words.js";
 
-/** Return the report of a render; `job` adds the times, `chosen` are the colours that the person chose. */
-export function reportCard(render, job, chosen) {
-  const { report } = render;
+/** Return the report of a render; `chosen` are the colours that the person chose. */
+export function reportCard({ report }, chosen) {
   return html`
     <div class="report">
       ${colours(report.palette, chosen)}
@@ -14,7 +13,7 @@ export function reportCard(render, job, chosen) {
         <h2 id="report-product">Product</h2>
         <p>${fidelityWords(report.fidelity)}</p>
       </section>
-      <div>${channel(report)} ${figures(render, job)}</div>
+      ${channel(report)}
     </div>`;
 }
 
@@ -83,20 +82,7 @@ function channel({ preset }) {
       <ul class="checks">
         ${rows.map(check)}
       </ul>
-      ${sources(preset)}
     </details>`;
-}
-
-/** Return the pages of the rules, each once with its rules. */
-function sources(preset) {
-  const link = ([url, rows]) => html`
-    <li>
-      <a href=${url} target="_blank" rel="noreferrer noopener">${new URL(url).hostname}</a>${" "}
-      <span class="hint">${rows.map(({ rule }) => ruleTitle(rule)).join(", ")}; as of ${rows[0].checked_on}</span>
-    </li>`;
-  const pages = Map.groupBy(preset, ({ source_url: url }) => url);
-  const list = html`<ul>${[...pages].map(link)}</ul>`;
-  return html`<details class="sources"><summary class="hint">Sources</summary>${list}</details>`;
 }
 
 function check(row) {
@@ -109,41 +95,4 @@ function check(row) {
         <span class="hint">${measuredWords(row)}</span>
       </div>
     </li>`;
-}
-
-/** Format a colour difference. */
-const delta = (value, digits = 1) => (value === null || value === undefined ? null : `ΔE00 ${value.toFixed(digits)}`);
-
-function figures({ seed, sha256, report }, job) {
-  const { palette, fidelity } = report;
-  const { kept_seed: kept = seed, tried = [], timings = {}, networks = {}, cutout, background } = report.provenance;
-  const average = delta(palette.mean_delta_e00);
-  const product = delta(fidelity.mean, 2);
-  const from = (cached) => (cached === "cached" ? "reused from an earlier picture" : "made for this picture");
-  const facts = [
-    ["Colours", average && `${average} on average; the limit is ${palette.bar?.mean ?? 5}`],
-    ["Product", product && `${product} on average, ${fidelity.p99?.toFixed(1)} at the 99th percentile`],
-    ["Seed", kept === seed ? String(seed) : `${kept}, the best of ${tried.length} tried from ${seed}`],
-    ["Time", time(timings, job)],
-    ["Cut-out", cutout && from(cutout)],
-    ["Background", background && from(background)],
-    ["Segmenter", networks.segmenter],
-    ["Generator", networks.generator],
-    ["SHA-256", sha256],
-  ];
-  const row = ([name, value]) => html`<div><dt>${name}</dt><dd>${value}</dd></div>`;
-  return html`
-    <details class="folded" id="figures">
-      <summary>Figures</summary>
-      <dl>${facts.filter(([, value]) => value).map(row)}</dl>
-    </details>`;
-}
-
-/** Return the total time, the slowest stage, and the wait in the queue, in words. */
-function time(timings, job) {
-  const whole = Object.values(timings).reduce((sum, seconds) => sum + seconds, 0);
-  const [slowest] = Object.entries(timings).sort((a, b) => b[1] - a[1]);
-  const waited = job?.started_at ? (new Date(job.started_at) - new Date(job.created_at)) / 1000 : 0;
-  const most = slowest ? `, mostly ${slowest[0]} (${slowest[1].toFixed(1)} s)` : "";
-  return `${whole.toFixed(1)} s${most}${waited > 1 ? `, after ${waited.toFixed(0)} s in the queue` : ""}`;
 }

@@ -3,6 +3,7 @@
 import { compareChoice } from "./compare.js";
 import { edges } from "./edges.js";
 import { sourceOf } from "./failure.js";
+import { attempt } from "../page/confirm.js";
 import { fill, html, say } from "../page/dom.js";
 import { named, spoken } from "../page/names.js";
 import { dressedLike, optionsOf } from "../order/options.js";
@@ -22,11 +23,7 @@ export function succeed(work) {
   const alone = beforeAfter(render, asked?.source ?? null, signal);
   fill(stage, alone);
   const failed = html`<p class="error" role="alert"></p>`;
-  const download = async (event) => {
-    event.preventDefault();
-    failed.textContent = "";
-    await saveOne(render).catch((error) => (failed.textContent = error.message));
-  };
+  const download = (event) => (event.preventDefault(), attempt(failed, "", () => saveOne(render)));
   const facts = [size(render.width, render.height), FORMATS[render.format] ?? render.format, weight(render.bytes)];
   const compared = (figure) => {
     fill(stage, figure ?? alone);
@@ -55,7 +52,7 @@ export function succeed(work) {
         ${asked && !render.preview && furtherPictures(work, failed)}${failed}
         ${compareChoice(studio, render, compared, signal)}
       </div>
-      ${reportCard(render, job, coloursOf(studio, asked))}`,
+      ${reportCard(render, coloursOf(studio, asked))}`,
   );
   say("Your picture is ready.");
 }

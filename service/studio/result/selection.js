@@ -1,8 +1,8 @@
 /** The selected pictures of the gallery, to download or delete together. */
 
 import { ask } from "../calls/api.js";
-import { confirmed } from "../page/confirm.js";
-import { html, say } from "../page/dom.js";
+import { attempt, confirmed } from "../page/confirm.js";
+import { html } from "../page/dom.js";
 import { saveAll } from "../calls/saving.js";
 import { counted } from "../page/words.js";
 
@@ -63,37 +63,24 @@ export class Selection {
     this.#save.textContent = count === 1 ? "Download" : "Download as zip";
   }
 
-  async #download() {
-    this.#error.textContent = "";
-    this.#save.disabled = true;
+  #download() {
     const renders = [...this.#picked.values()];
-    try {
-      await saveAll(renders, (done) => (this.#save.textContent = `Fetching ${done} of ${renders.length}`));
-      say("Saved.");
-      this.#show();
-    } catch (error) {
-      this.#show();
-      this.#error.textContent = error.message;
-    } finally {
-      this.#save.disabled = false;
-    }
+    const fetched = (done) => (this.#save.textContent = `Fetching ${done} of ${renders.length}`);
+    return attempt(this.#error, "Saved.", () => saveAll(renders, fetched), this.#save);
   }
 
   async #deleteAll() {
     const count = this.#picked.size;
     const words = `Delete ${counted(count, "picture")}? This can't be undone, and the credits are not refunded.`;
     if (!(await confirmed(words, "Delete for good"))) return;
-    try {
+    await attempt(this.#error, `${counted(count, "picture")} deleted.`, async () => {
       for (const id of [...this.#picked.keys()]) {
         const gone = (error) => error.status === 404 || Promise.reject(error);
         await ask(`/v1/renders/${id}`, { method: "DELETE" }).catch(gone);
         this.#picked.delete(id);
+        this.#show();
       }
-      say(`${counted(count, "picture")} deleted.`);
       this.#gone();
-    } catch (error) {
-      this.#show();
-      this.#error.textContent = error.message;
-    }
+    });
   }
 }

@@ -1,6 +1,7 @@
 /** The page of one job: running, finished or failed. */
 
 import { ask } from "../calls/api.js";
+import { attempt } from "../page/confirm.js";
 import { fill, html, say, styled } from "../page/dom.js";
 import { follow, over } from "../calls/events.js";
 import { fail } from "./failure.js";
@@ -37,7 +38,7 @@ function run(work) {
     </figure>`;
   fill(stage, html`<div class="stage-place">${developing}</div>`);
   const progress = new Progress((share) => styled(developing, { "--share": share }));
-  const words = html`<p class="notice bad" role="alert" hidden></p>`;
+  const error = html`<p class="error" role="alert"></p>`;
   const cancel = html`<button class="button" id="cancel" onclick=${stop}>Cancel and refund</button>`;
   const away = html`<p class="notice" role="status" hidden></p>`;
   fill(
@@ -45,7 +46,7 @@ function run(work) {
     html`
       <h1>${named(work)}</h1>
       <p class="lead">${asked ? titled(catalogue.output_presets, asked.request.output_preset) : "Being made"}</p>
-      ${progress.element}${away}${words}
+      ${progress.element}${away}${error}
       <p class="row">${cancel}</p>
       <p class="hint">You can close this page. Backdrop makes the picture anyway, and you find it here.</p>`,
   );
@@ -61,25 +62,12 @@ function run(work) {
       finish(work);
       panel.querySelector("h1").focus({ preventScroll: true });
     })
-    .catch((error) => {
-      if (signal.aborted) return;
-      words.textContent = error.message;
-      words.hidden = false;
-    });
+    .catch((refused) => signal.aborted || (error.textContent = refused.message));
 
-  async function stop() {
-    cancel.disabled = true;
-    try {
-      await ask(`/v1/jobs/${job.job_id}`, { method: "DELETE" });
-      say("Stopped. The credits are refunded.");
-    } catch (error) {
-      // 409: the job ended a moment before, and its result will follow.
-      if (error.status !== 409) {
-        words.textContent = error.message;
-        words.hidden = false;
-        cancel.disabled = false;
-      }
-    }
+  function stop() {
+    const stopped = () => say("Stopped. The credits are refunded.");
+    const ended = (refused) => refused.status === 409 || Promise.reject(refused); // its result will follow
+    return attempt(error, "", () => ask(`/v1/jobs/${job.job_id}`, { method: "DELETE" }).then(stopped, ended), cancel);
   }
 }
 

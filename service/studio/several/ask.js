@@ -1,6 +1,7 @@
 /** A dialogue about all doubtful photos of an order. */
 
 import { doubtful, doubtWords } from "../cutout/doubts.js";
+import { answered } from "../page/confirm.js";
 import { html } from "../page/dom.js";
 import { cutImage } from "../page/thumbnail.js";
 
@@ -8,7 +9,7 @@ import { cutImage } from "../page/thumbnail.js";
  * Ask about `those` doubtful items among `count` pictures. Resolves to "all", "without" (leave them out) or "check"
  * (check them first).
  */
-export function askAbout(those, count, signal) {
+export async function askAbout(those, count, signal) {
   const [number, these] = [those.length, those.length === 1 ? "this one" : `these ${those.length}`];
   const dialog = html`
     <dialog class="ask several-ask" aria-labelledby="several-ask">
@@ -20,13 +21,7 @@ export function askAbout(those, count, signal) {
         <button class="button" value="all">${count === 1 ? "Make it" : `Make all ${count}`}</button>
       </form>
     </dialog>`;
-  document.body.append(dialog);
-  return new Promise((resolve) => {
-    const done = () => (dialog.remove(), resolve(dialog.returnValue || "check"));
-    dialog.addEventListener("close", done);
-    signal.addEventListener("abort", done, { once: true });
-    dialog.showModal();
-  });
+  return (await answered(dialog, signal)) || "check";
 }
 
 function asked({ name, preview, cut }, signal) {

@@ -7,7 +7,7 @@ import { keep, kept } from "../calls/session.js";
 import { approved, fetched } from "../cutout/service.js";
 import { Cutting, doubts, hasPlace, nothingIn } from "./cutouts.js";
 import { followed, ordersFor, priced, sent } from "./orders.js";
-import { backOff, persisted, wait } from "../calls/waiting.js";
+import { persisted, repeated } from "../calls/waiting.js";
 
 const SEVERAL = "backdrop-several";
 /** Parallel uploads. */
@@ -278,24 +278,18 @@ export class Several extends EventTarget {
   async #watch() {
     if (this.#watching) return;
     const { signal } = (this.#watching = new AbortController());
-    for (let failures = 0; this.running.length; ) {
-      await wait(failures ? backOff(failures) : ASK_EVERY, signal);
-      try {
-        for (const item of this.running.filter(({ order }) => !order)) item.job = await ask(`/v1/jobs/${item.job.job_id}`, { signal });
-        for (const id of new Set(this.running.map(({ order }) => order).filter(Boolean))) {
-          await followed(id, this.items.filter(({ order }) => order === id), signal);
-        }
-        failures = 0;
-        this.lost = null;
-      } catch (error) {
-        failures += 1;
-        this.lost = error;
-      }
-      if (signal.aborted) return; // cleared meanwhile
-      this.#changed();
-    }
+    const lost = (refusal) => ((this.lost = refusal), this.#changed());
+    await repeated(() => this.#look(signal), ASK_EVERY, () => this.running.length, { signal, lost });
+    if (signal.aborted) return; // cleared meanwhile
     this.#watching = null;
     this.dispatchEvent(new Event("over"));
+  }
+
+  async #look(signal) {
+    for (const item of this.running.filter(({ order }) => !order)) item.job = await ask(`/v1/jobs/${item.job.job_id}`, { signal });
+    for (const id of new Set(this.running.map(({ order }) => order).filter(Boolean))) {
+      await followed(id, this.items.filter(({ order }) => order === id), signal);
+    }
   }
 
   #changed() {

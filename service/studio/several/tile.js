@@ -3,6 +3,7 @@
 import { doubtful as isDoubtful, doubtWords } from "../cutout/doubts.js";
 import { pieceRows } from "../cutout/pieces.js";
 import { EDITOR, answerPiece } from "../cutout/service.js";
+import { attempt } from "../page/confirm.js";
 import { fill, html, icon, say, styled } from "../page/dom.js";
 import { refusedWords } from "../looks/button.js";
 import { lookOf, singleLook } from "../looks/single.js";
@@ -133,20 +134,9 @@ export function severalTile(studio, several, item, { drop, signal }) {
 
   /** Run the work of a button and show an error beside it. */
   async function worked(button, doing, work) {
-    const text = button.textContent;
-    error.textContent = "";
-    button.disabled = true;
-    button.textContent = doing;
-    try {
-      await work();
-    } catch (refused) {
-      if (!signal.aborted) error.textContent = refused.words ?? refused.message;
-    } finally {
-      button.disabled = false;
-      button.textContent = text;
-      show();
-      (button.hidden ? remove : button).focus();
-    }
+    await attempt(error, "", () => ((button.textContent = doing), work()), button);
+    show();
+    (button.hidden ? remove : button).focus();
   }
 
   /** Keep or drop a doubtful piece. */

@@ -1,6 +1,7 @@
 /** The tray of several photos: progress of each, doubts, and a download of all pictures. */
 
 import { ask } from "../calls/api.js";
+import { attempt } from "../page/confirm.js";
 import { html, say } from "../page/dom.js";
 import { save as saveFile, saveAll } from "../calls/saving.js";
 import { fileOf } from "./orders.js";
@@ -15,6 +16,7 @@ export function severalTray(studio, several, signal) {
   const head = html`<p class="several-head" id="several-head"></p>`;
   const list = html`<ul class="several" aria-label="Your photos"></ul>`;
   const error = html`<p class="error" role="alert"></p>`;
+  const working = (button, work) => attempt(error, "", work, button);
   const save = html`<button class="button small" id="save-all" onclick=${() => working(save, saveMade)}>Download all</button>`;
   const sheet = html`
     <button class="button small" id="contact-sheet" onclick=${() => working(sheet, saveSheets)}>Contact sheet</button>`;
@@ -69,21 +71,6 @@ export function severalTray(studio, several, signal) {
         if (list.children[i] !== element) list.insertBefore(element, list.children[i]);
       }
     }, CALM);
-  }
-
-  /** Run the work of a button and show an error below the photos. */
-  async function working(button, work) {
-    const text = button.textContent;
-    error.textContent = "";
-    button.disabled = true;
-    try {
-      await work();
-    } catch (refused) {
-      error.textContent = refused.message;
-    } finally {
-      button.disabled = false;
-      button.textContent = text;
-    }
   }
 
   /** Save all pictures: the service's zip of an order, or a zip of what is left of several. */

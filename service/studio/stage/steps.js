@@ -1,6 +1,6 @@
 /** The steps of a photo on the stage: cut-out, placement, previews. */
 
-import { html } from "../page/dom.js";
+import { radios } from "../page/radios.js";
 
 const STEPS = [
   ["cutout", "Cut-out"],
@@ -8,24 +8,10 @@ const STEPS = [
   ["looks", "Previews"],
 ];
 
-/** Return radio buttons for [value, words]; `hear` gets the value that a person chooses. */
-export const segments = (className, name, legend, choices, hear) => html`
-  <fieldset class=${className}>
-    <legend class="unseen">${legend}</legend>
-    ${choices.map(([value, words]) => html`
-      <label class="segment">
-        <input type="radio" name=${name} value=${value} onchange=${() => hear(value)} /><span>${words}</span>
-      </label>`)}
-  </fieldset>`;
-
 /** Return {element, show(name), enable(name, possible)}; `chosen` gets the name that a person chooses. */
 export function stepsBar(chosen) {
-  const element = segments("steps", "step", "What is shown", STEPS, chosen);
-  const radio = (name) => element.querySelector(`[value=${name}]`);
-  radio("place").disabled = radio("looks").disabled = true;
-  return {
-    element,
-    show: (name) => (radio(name).checked = true),
-    enable: (name, possible) => (radio(name).disabled = !possible),
-  };
+  const { element, inputs, show } = radios("step", "What is shown", STEPS, chosen, "steps");
+  const enable = (name, possible) => (inputs.find(({ value }) => value === name).disabled = !possible);
+  for (const name of ["place", "looks"]) enable(name, false);
+  return { element, show, enable };
 }

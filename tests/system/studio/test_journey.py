@@ -63,12 +63,8 @@ def test_from_drop_to_download(visit: Window, guest: Guest) -> None:
     for row in job["render"]["report"]["palette"]["asked"]:
         assert f"{row['colour']} asked, {row['nearest']} found" in seen
     assert page.locator(".checks li").count() == len(job["render"]["report"]["preset"])
-    first_look = page.locator("main").inner_text()
-    assert not [word for word in ("\u0394E", "eed", "ercentile") if word in first_look], "figures are a click away"
-    page.get_by_text("Figures", exact=True).click()
-    figures = page.locator("#figures").inner_text()
-    assert "\u0394E00" in figures
-    assert str(job["render"]["report"]["provenance"]["kept_seed"]) in figures
+    words = page.locator("main").inner_text()
+    assert not [word for word in ("\u0394E", "eed", "ercentile") if word in words]
     with page.expect_download() as download:
         page.get_by_role("link", name="Download").click()
     saved = Path(download.value.path()).read_bytes()
@@ -142,10 +138,6 @@ def test_the_report_states_first_whether_the_channels_rules_are_met_and_what_to_
     verdict.get_by_text("The size is not the channel's.").wait_for()
     assert verdict.get_by_role("heading").inner_text() == "1 channel rule not met"
     assert tab.page.locator(".checks").is_visible()
-    tab.page.get_by_text("Sources", exact=True).click()
-    sources = {rule["source_url"] for rule in job["render"]["report"]["preset"]}
-    links = tab.page.locator(".sources a").evaluate_all("all => all.map((one) => one.href)")
-    assert sorted(links) == sorted(sources), "each page once"
     assert_accessible(tab.page)
 
     shown["size"] = None
