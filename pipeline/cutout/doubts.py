@@ -160,7 +160,7 @@ def evidence(looks: Sequence[Alpha], areas: Areas, rgb: Rgb8) -> NDArray[np.floa
 
     Where looks differ: how much more its colours are those of the other side than of its own, as all looks see them
     (`colours`), and the mean share of the looks against it. In the ground's colours: zeros, since its edges, its
-    shape and its range of colours told nothing out of fold.
+    shape and its range of colours explain nothing out of fold.
     """
     ratio = colours(rgb, ndimage.binary_erosion(np.min(looks, axis=0) > 0.5), np.max(looks, axis=0) < 0.3, 2e-4)
     mean = np.mean(looks, axis=0)
