@@ -100,10 +100,16 @@ function placeWords(preset) {
     scene: "Scenes are allowed.",
   };
   const rule = ({ name, text }) => html`<li><strong>${ruleTitle(name)}</strong>${` ${text}`}</li>`;
+  const why = ({ name, source_url: source, checked_on: checked }) => html`
+    <li>
+      ${ruleTitle(name)}: <a href=${source} target="_blank" rel="noreferrer noopener"
+        aria-label="Source of the rule on ${ruleTitle(name)}, opens in a new tab">Source</a>, ${checked}
+    </li>`;
   return html`
     <p>${preset.description}</p>
     <p class="hint">${scene[preset.background]} ${size(preset.width, preset.height)}, ${formats}${limit}.</p>
-    <ul class="rules">${preset.rules.map(rule)}</ul>`;
+    <ul class="rules">${preset.rules.map(rule)}</ul>
+    <details class="why"><summary>Why</summary><ul class="hint">${preset.rules.map(why)}</ul></details>`;
 }
 
 /** Draw a channel to scale with its margins. */

@@ -133,10 +133,14 @@ def test_free_text_is_accepted_and_the_page_shows_its_scene(tab: Visit, guest: G
     page.get_by_role("alert").get_by_text("Unknown colour").wait_for()
 
 
-def test_the_channel_shows_its_rules(tab: Visit, guest: Guest) -> None:
+def test_the_channel_shows_its_rules_and_their_sources_behind_why(tab: Visit, guest: Guest) -> None:
     page = tab.sign_in(guest.key)
     unfold(page, "output_preset")
     page.get_by_text("2048 \u00d7 2048 recommended").wait_for()
+    sources = page.get_by_role("link", name="Source of the rule on Size")
+    assert not sources.is_visible()
+    page.get_by_text("Why", exact=True).click()
+    sources.wait_for()
     assert_accessible(page)
 
 
