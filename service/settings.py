@@ -465,8 +465,6 @@ class Remote(BaseSettings):
     url: str = ""
     #: A client's API key, as `backdrop clients add` printed it.
     key: str = ""
-    #: Secret from `backdrop clients set-shopify-secret` that signs requests that change something. Empty: no signature.
-    signing_secret: str = ""
 
 
 def load_remote(*, url: str | None, key: str | None) -> Remote:

@@ -76,7 +76,7 @@ class Backdrop:
 
     A method retries temporary errors as `retries` says. Then it raises Refused for an error from the server,
     Unreachable without an answer, or UnexpectedAnswer for an answer that does not come from Backdrop. Durations are in
-    seconds. `signing_secret`: your secret for signing requests that change something, if the operator requires it.
+    seconds.
     """
 
     def __init__(
@@ -86,9 +86,8 @@ class Backdrop:
         *,
         timeout: float = 30.0,
         retries: Retries = DEFAULT,
-        signing_secret: str | None = None,
     ) -> None:
-        self._run = Runner(Connection(url, key, timeout, signing_secret))
+        self._run = Runner(Connection(url, key, timeout))
         self._api = Api(retries)
 
     def __enter__(self) -> Self:
@@ -172,9 +171,8 @@ class AsyncBackdrop:
         *,
         timeout: float = 30.0,
         retries: Retries = DEFAULT,
-        signing_secret: str | None = None,
     ) -> None:
-        self._run = AsyncRunner(Connection(url, key, timeout, signing_secret))
+        self._run = AsyncRunner(Connection(url, key, timeout))
         self._api = Api(retries)
 
     async def __aenter__(self) -> Self:

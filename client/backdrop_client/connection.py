@@ -1,9 +1,6 @@
-"""The connection of both clients: base URL, key, timeout and signature."""
+"""The connection of both clients: base URL, key and timeout."""
 
-import hashlib
-import hmac
-import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from importlib.metadata import version
 
 import httpx
@@ -19,8 +16,6 @@ class Connection:
     key: str
     #: Seconds that the server may stay silent.
     timeout: float
-    #: The client's secret for signing requests that change something. None: they are not signed.
-    signing_secret: str | None = field(default=None, repr=False)
 
     def __post_init__(self) -> None:
         parsed = httpx.URL(self.url)
@@ -51,21 +46,4 @@ class Connection:
         )
         if call.with_key:
             request.headers["Authorization"] = f"Bearer {self.key}"
-            if self.signing_secret and call.method != "GET":
-                # A proxy may remove the base URL's own path, so the signature leaves it out.
-                target = request.url.raw_path.removeprefix(http.base_url.raw_path.rstrip(b"/"))
-                lines = [
-                    call.method.encode(),
-                    target,
-                    call.headers.get("Idempotency-Key", "").encode(),
-                    call.content or b"",
-                ]
-                request.headers["X-Backdrop-Signature"] = _signature(self.signing_secret, lines)
         return request
-
-
-def _signature(secret: str, lines: list[bytes]) -> str:
-    """Return the header's value, which is valid for five minutes. Each try gets its own signature."""
-    now = int(time.time())
-    message = b"\n".join([b"v2", str(now).encode(), *lines])
-    return f"t={now},v2={hmac.digest(secret.encode(), message, hashlib.sha256).hex()}"

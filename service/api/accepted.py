@@ -99,11 +99,8 @@ async def before_a_job(request: AnyRequest) -> None:
 
 
 def sent_as(request: AnyRequest, idempotency_key: str | None) -> Sent:
-    """Return the body, ids and key of a request that passed `before_a_job`.
-
-    Without a key, a signature is the key: a signed request that somebody captured and sends again charges nothing.
-    """
-    return Sent(request.state.raw_body, request.state.request_id, idempotency_key or request.state.get("signature"))
+    """Return the body, ids and key of a request that passed `before_a_job`."""
+    return Sent(request.state.raw_body, request.state.request_id, idempotency_key)
 
 
 def read_metadata(pairs: list[str] | None) -> dict[str, str]:

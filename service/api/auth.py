@@ -1,11 +1,9 @@
-"""Authentication: bearer keys, Shopify's signature of the raw body, and Backdrop's signature of the whole request."""
+"""Authentication: bearer keys, and Shopify's signature of the raw body."""
 
 import base64
 import hashlib
 import hmac
 import logging
-import re
-import time
 from collections.abc import Iterable
 from contextvars import ContextVar
 from typing import Any, cast
@@ -13,7 +11,6 @@ from typing import Any, cast
 from litestar.concurrency import sync_to_thread
 from litestar.connection import ASGIConnection
 from litestar.handlers import BaseRouteHandler
-from litestar.types import Scope
 
 from service.accounts.clients import Accounts, Client
 from service.accounts.keys import key_id
@@ -26,10 +23,6 @@ from service.telemetry.http import correlation_of
 logger = logging.getLogger(__name__)
 
 SHOPIFY_HEADER = "X-Shopify-Hmac-Sha256"
-SIGNATURE_HEADER = "X-Backdrop-Signature"
-#: Seconds that the time in Backdrop's signature may be off, either way. It limits the replay of a captured request.
-TOLERANCE = 300
-_SIGNATURE = re.compile(r"t=(\d{1,12}),v([12])=([0-9a-f]{64})")
 #: The client of the running request, for the decoder of bodies, which gets no request.
 _CLIENT: ContextVar[Client | None] = ContextVar("client", default=None)
 
@@ -71,22 +64,18 @@ def _key(connection: ASGIConnection[Any, Any, Any, Any]) -> str | None:
 
 
 async def signed(connection: ASGIConnection[Any, Any, Any, Any], _handler: BaseRouteHandler) -> None:
-    """Check each signature of a request that changes something. Runs after `authenticated`.
-
-    A client that must sign has to send Backdrop's signature, as Shopify's covers the body alone. Raises 401, 503.
-    """
+    """Check the signature of a request that changes something. Runs after `authenticated`. Raises 401, 503."""
     request = cast(AnyRequest, connection)
     client: Client = request.state.client
-    shopify, own = (request.headers.get(name) for name in (SHOPIFY_HEADER, SIGNATURE_HEADER))
-    if own is None and client.signature_required:
+    signature = request.headers.get(SHOPIFY_HEADER)
+    if signature is None and not client.signature_required:
+        return
+    if signature is None:
         detail = (
-            f"This client must sign its changes, and the header {SIGNATURE_HEADER} is missing. Sign each request with"
-            " the client's secret. The studio page can't sign: use a client there that need not sign."
+            f"This client must sign its changes, and the header {SHOPIFY_HEADER} is missing. Sign each body with the"
+            " client's secret. The studio page can't sign: use a client there that need not sign."
         )
         raise problem(401, "signature_required", detail)
-    if shopify is None and own is None:
-        return
-    body = await request.body()
     accounts: Accounts = request.app.state.accounts
     try:
         secrets = accounts.shopify_secrets(client)
@@ -95,52 +84,12 @@ async def signed(connection: ASGIConnection[Any, Any, Any, Any], _handler: BaseR
         logger.error("client %s: its Shopify secret can't be read. %s", client.id, error)
         detail = "The signature can't be checked at the moment. Try again later."
         raise problem(503, "signature_unchecked", detail, {"Retry-After": "60"}) from error
-    if shopify is not None and not is_signed_by_shopify(shopify, body, secrets):
+    if not is_signed_by_shopify(signature, await request.body(), secrets):
         detail = (
             f"{SHOPIFY_HEADER} does not match the body, or the client has no Shopify secret. Sign the raw body with"
             " that secret, or omit the header."
         )
         raise problem(401, "signature_invalid", detail)
-    if own is not None:
-        # Joined: a second header, added on the way, is not what was signed.
-        key = ", ".join(request.headers.getall("idempotency-key", [])).encode("latin-1")
-        lines = [request.method.encode(), _target(request.scope), key, body]
-        if wrong := _wrong_signature(own, lines, secrets):
-            raise problem(401, "signature_invalid", f"{SIGNATURE_HEADER} {wrong}.")
-        request.state.signature = own
-
-
-def _target(scope: Scope) -> bytes:
-    """Return the path and query as sent. Servers and test clients keep them in different places."""
-    path, query = scope["raw_path"].partition(b"?")[0], scope["query_string"]
-    return path + b"?" + query if query else path
-
-
-def _wrong_signature(signature: str, lines: list[bytes], secrets: Iterable[str]) -> str | None:
-    """Return what is wrong with Backdrop's signature; None if it is right.
-
-    `lines`: the method, the path and query as sent, the Idempotency-Key or nothing, and the raw body.
-    """
-    found = _SIGNATURE.fullmatch(signature)
-    if found is None:
-        return f"should be `t=<Unix seconds>,v2=<64 hex digits>` (received {len(signature)} characters of another form)"
-    age = round(time.time()) - int(found[1])
-    if abs(age) > TOLERANCE:
-        off = f"{abs(age)} s {'old' if age > 0 else 'ahead'}"
-        return f"is {off}, and at most {TOLERANCE} s are allowed. Check your clock and sign again"
-    # Each part before the body has a line of its own and can't contain a line break, so no two requests give the same
-    # message. Version 1 lacks the key and begins with the time, so that neither version's message can be the other's.
-    method, target, _, body = lines
-    message = b"\n".join(
-        [b"v2", found[1].encode(), *lines] if found[2] == "2" else [found[1].encode(), method, target, body]
-    )
-    digests = [hmac.digest(secret.encode(), message, hashlib.sha256).hex() for secret in secrets]
-    if any(hmac.compare_digest(digest, found[3]) for digest in digests):
-        return None
-    return (
-        "does not match the request, or the client has no secret. It is the hex HMAC-SHA256, by the client's secret,"
-        " of six lines: v2, t, the method, path with query as sent, the Idempotency-Key or nothing, and the raw body"
-    )
 
 
 def shopify_signature(secret: str, body: bytes) -> str:

@@ -198,11 +198,10 @@ def _make_remotely(asked: Asked, concurrency: int, url: str | None, key: str | N
     patient = Retries(attempts=60, patience=900.0)
 
     async def run(ended: Any) -> None:
-        signs = server.signing_secret
-        async with AsyncBackdrop(server.url, server.key, retries=patient, signing_secret=signs) as backdrop:
+        async with AsyncBackdrop(server.url, server.key, retries=patient) as backdrop:
             maker = RemoteMaker(backdrop, server.url, asked.state, asked.out, photos=asked.photos)
             hasty = Retries(attempts=3)  # what has no room as an order is submitted one by one
-            async with AsyncBackdrop(server.url, server.key, retries=hasty, signing_secret=signs) as orders:
+            async with AsyncBackdrop(server.url, server.key, retries=hasty) as orders:
                 await maker.order(orders, batch.left)
             await batch.run(maker.make, ended, concurrency=concurrency)
 

@@ -61,7 +61,7 @@ def remote(url: str | None, key: str | None) -> Iterator["Backdrop"]:
     if not found.key:
         raise click.UsageError("The key is missing. Give --key bd_… or set BACKDROP_KEY.")
     try:
-        backdrop = Backdrop(found.url, found.key, signing_secret=found.signing_secret)
+        backdrop = Backdrop(found.url, found.key)
     except ValueError as error:
         raise click.UsageError(str(error)) from error
     with backdrop:

@@ -96,10 +96,10 @@ MISDIRECTED = _problem(
 )
 NOT_SIGNED = _problem(
     *_NO_KEY,
-    ("signature_required", "This client must sign its changes, and the header X-Backdrop-Signature is missing."),
+    ("signature_required", "This client must sign its changes, and the header X-Shopify-Hmac-Sha256 is missing."),
     (
         "signature_invalid",
-        "X-Backdrop-Signature is 900 s old, and at most 300 s are allowed. Check your clock and sign again.",
+        "X-Shopify-Hmac-Sha256 does not match the body, or the client has no Shopify secret. Sign the raw body.",
     ),
 )
 INSUFFICIENT_CREDITS = _answer_to(InsufficientCredits(balance=1, cost=2))

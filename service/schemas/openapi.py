@@ -101,16 +101,8 @@ _SIGNATURES = [
         name="X-Shopify-Hmac-Sha256",
         param_in="header",
         schema=Schema(type=OpenAPIType.STRING),
-        description="Base64 HMAC-SHA256 of the raw body with the client's Shopify secret. Checked if present.",
-    ),
-    Parameter(
-        name="X-Backdrop-Signature",
-        param_in="header",
-        schema=Schema(type=OpenAPIType.STRING, pattern=r"^t=\d{1,12},v[12]=[0-9a-f]{64}$"),
-        description="`t=<Unix seconds>,v2=<hex HMAC-SHA256>`, by the same secret, over six lines. They are v2, t,"
-        " the method, path with query as sent, the Idempotency-Key or nothing, and the raw body. `v1`, of earlier"
-        " releases, lacks the first and the fifth line. At most 300 s old. Checked if present; required if the"
-        " operator requires signatures.",
+        description="Base64 HMAC-SHA256 of the raw body with the client's Shopify secret. Checked if present;"
+        " required if the operator requires signatures.",
     ),
 ]
 
@@ -130,7 +122,7 @@ def openapi_config(version: str, photos: Limits) -> OpenAPIConfig:
                     type="http",
                     scheme="bearer",
                     description="A key from `backdrop clients add`. If the operator requires signatures (`backdrop"
-                    " clients set-shopify-secret NAME --require`), send `X-Backdrop-Signature` with each change, too.",
+                    " clients set-shopify-secret NAME --require`), send `X-Shopify-Hmac-Sha256` with each change, too.",
                 )
             }
         ),

@@ -9,13 +9,10 @@ from click.testing import Result
 from PIL import Image
 
 from backdrop_client import Backdrop
-from service.accounts.clients import Accounts
-from service.database.encryption import open_cipher
 from service.settings import load_remote
 from testkit.photos import bad, good, mask
 from tests.support.command_line import run
 from tests.support.served import Served
-from tests.support.shoot import Shoot
 
 Command = Callable[..., Result]
 #: An order that a lean worker can make.
@@ -72,24 +69,6 @@ def test_a_cutout_is_shown_mended_and_swapped(command: Command, photo: str, tmp_
     report = json.loads((tmp_path / "out.png.json").read_text())
     assert report["provenance"]["cutout"] == "mended"
     assert "mended" in command("cutout", photo, "-o", str(seen)).output
-
-
-def test_a_client_that_must_sign_signs_by_a_setting(
-    served: Served, command: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    shoot = Shoot(tmp_path, served)
-    shoot.add("jar.png", good())
-    monkeypatch.setenv("BACKDROP_KEY", next(reversed(shoot.server)))
-    accounts = Accounts(served.installation.engine, open_cipher(served.installation.settings))
-    accounts.set_shopify_secret(shoot.name, "s")
-    accounts.require_signature(shoot.name, True)
-    brand = ("brands", "set", "acme", "--color", "ivory")
-
-    assert "signature_required" in command(*brand).output
-    monkeypatch.setenv("BACKDROP_SIGNING_SECRET", "s")
-    assert command(*brand).exit_code == 0
-    made = shoot.run(presets="transparent_cutout")
-    assert made.exit_code == 0, made.output
 
 
 def test_a_swap_takes_a_reference_which_finds_its_job(command: Command, served: Served, photo: str) -> None:
