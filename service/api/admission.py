@@ -7,28 +7,33 @@ request. A `LongAnswer` holds a place and is sent in small parts; the server cut
 import asyncio
 import contextvars
 import ipaddress
-from collections import Counter
+import math
+from collections import Counter, defaultdict, deque
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import AbstractContextManager, ExitStack, asynccontextmanager, contextmanager
-from typing import Any, ParamSpec, TypeVar
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import AbstractContextManager, ExitStack, contextmanager
+from tempfile import SpooledTemporaryFile
+from threading import Lock
+from typing import IO, Any, ParamSpec, TypeVar
 
 from litestar import Request
 from litestar.concurrency import sync_to_thread
 from litestar.connection import ASGIConnection
 from litestar.handlers import BaseRouteHandler
 from litestar.response import Stream
-from litestar.types import Message, Receive, Scope, Send
+from litestar.types import ASGIApp, Message, Receive, Scope, Send
 
 from service.accounts.rate_limit import Quota, RateLimit, RateLimited
 from service.database.quarantine import Quarantine
 from service.schemas.problems import problem
-from service.storage.objects import PART
+from service.storage.objects import PART, StoreUnavailable
 
 #: Seconds until a retry makes sense: an operator has to release the installation first.
 _QUARANTINE_RETRY_AFTER = 60
-#: Seconds in which a stranger's body must arrive.
-ARRIVAL = 60
+#: Seconds in which a stranger's body, and a client's, must arrive.
+ARRIVAL, CLIENTS_ARRIVAL = 60.0, 300.0
+#: Bytes of a body that are kept in memory. No JSON body is larger.
+IN_MEMORY = 1 << 20
 #: Seconds until a retry makes sense: about the time of a mask, a fast photo host or another connection.
 SHORT_RETRY_AFTER = 2
 
@@ -118,34 +123,127 @@ class Lane(Places):
 
 
 class Bodies:
-    """The memory for bodies that strangers send, in all and by address. A body counts as it arrives.
+    """A limit on bodies that are arriving, in all and of each sender. For one event loop.
 
-    So bodies that barely arrive take nothing from others, and computing starts with a whole body.
+    A body counts as it arrives, up to IN_MEMORY bytes: `spooled` keeps the rest on disk. It counts until its request
+    ends, and has `seconds` to arrive. So bodies that barely arrive take nothing from others.
     """
 
-    def __init__(self, peer: int, total: int) -> None:
-        """`peer`, `total`: the most bytes of one address, and of all."""
-        self._peer, self._total, self._held = peer, total, Counter[str]()
+    def __init__(self, *, a_sender: int, total: int, seconds: float) -> None:
+        """`a_sender`, `total`: the most bytes of one sender, and of all."""
+        self._a_sender, self._total, self._seconds = a_sender, total, seconds
+        self.held: Counter[str] = Counter()
 
-    @asynccontextmanager
-    async def received(self, request: Request[Any, Any, Any]) -> AsyncIterator[tuple[str, bytearray]]:
-        """Return the address that sent the body, and the body, which counts until the context ends.
+    def count(self, request: ASGIConnection[Any, Any, Any, Any], sender: str) -> None:
+        """Count the body of a request from now on. Reading it may raise a 408 or a 429 problem."""
+        receive, due, counted, whole = request.receive, math.inf, 0, False
+        request.scope["state"]["held"].callback(lambda: self._release(sender, counted))
 
-        Raises a 429 problem if there is no memory for it, and TimeoutError after ARRIVAL seconds.
-        """
-        peer, body = network(request.client.host) if request.client else "", bytearray()
-        try:
-            async with asyncio.timeout(ARRIVAL):
-                async for part in request.stream():
-                    if self._held[peer] + len(part) > self._peer or self._held.total() + len(part) > self._total:
-                        detail = "Too many bodies are arriving from your address, or from all. Try again."
-                        raise problem(429, "too_many_checks", detail, {"Retry-After": str(SHORT_RETRY_AFTER)})
-                    self._held[peer] += len(part)
-                    body += part
-            yield peer, body
-        finally:
-            self._held[peer] -= len(body)
-            self._held += Counter()  # drops addresses with a count of 0
+        async def counting() -> Any:
+            nonlocal due, counted, whole
+            if whole:  # the next message is the end of the connection
+                return await receive()
+            now = asyncio.get_running_loop().time()
+            due = min(due, now + self._seconds)
+            try:
+                async with asyncio.timeout_at(due):
+                    message = await receive()
+            except TimeoutError:
+                detail = f"The body took over {self._seconds:g} s to arrive. Nothing was charged. Use a faster network."
+                raise problem(408, "body_too_slow", detail, {"Connection": "close"}) from None
+            whole = message["type"] != "http.request" or not message.get("more_body", False)
+            more = min(IN_MEMORY - counted, len(message["body"] if message["type"] == "http.request" else b""))
+            if self.held[sender] + more > self._a_sender or self.held.total() + more > self._total:
+                detail = "Too many of your bodies, or of all, are arriving. Nothing was charged. Try again."
+                raise problem(429, "too_many_bodies", detail, {"Retry-After": str(SHORT_RETRY_AFTER)})
+            self.held[sender] += more
+            counted += more
+            return message
+
+        request.receive = counting
+
+    def _release(self, sender: str, counted: int) -> None:
+        self.held -= Counter({sender: counted})  # drops a count of 0
+
+
+class Held:
+    """Middleware that ends what a request holds, such as its counts and its file, when the request ends."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass the request on."""
+        with ExitStack() as held:
+            scope.setdefault("state", {})["held"] = held
+            await self._app(scope, receive, send)
+
+
+async def spooled(request: Request[Any, Any, Any]) -> IO[bytes]:
+    """Return the body as a file at its start, on disk if it is larger than IN_MEMORY. Raises StoreUnavailable."""
+    file: IO[bytes] | None = request.scope["state"].get("body")
+    try:
+        if file is None:
+            file = SpooledTemporaryFile(IN_MEMORY)  # noqa: SIM115  # the end of the request closes it
+            request.scope["state"]["held"].callback(file.close)
+            async for part in request.stream():
+                file.write(part)
+            request.scope["state"]["body"] = file
+        file.seek(0)
+    except OSError as error:
+        raise StoreUnavailable(f"a body could not be kept on disk: {error.strerror}") from error
+    return file
+
+
+class FairThreads(ThreadPoolExecutor):
+    """The threads of all handlers. A client has at most `a_client` calls in them at once; its others wait.
+
+    So a client whose calls compute for long delays only its own. For one event loop, which calls `submit`.
+    """
+
+    def __init__(self, threads: int, *, a_client: int, waiting: int, client: Callable[[], str | None]) -> None:
+        """`waiting`: most waiting calls of a client. `client`: the id of the client of the running request."""
+        super().__init__(threads, thread_name_prefix="handlers")
+        self._a_client, self._most, self._client = a_client, waiting, client
+        self._lock = Lock()
+        self._running: Counter[str] = Counter()
+        self._queued: defaultdict[str, deque[Callable[[], None]]] = defaultdict(deque)
+
+    def submit(self, call: Callable[..., Result], /, *arguments: Any, **named: Any) -> Future[Result]:
+        """Run a call, now or when it is its client's turn. Raises a 429 problem if too many of the client wait."""
+        client = self._client()
+        if client is None:
+            return super().submit(call, *arguments, **named)
+        future: Future[Result] = Future()
+
+        def run() -> None:
+            try:
+                if future.set_running_or_notify_cancel():
+                    future.set_result(call(*arguments, **named))
+            except BaseException as error:  # noqa: BLE001  # the waiting request raises it
+                future.set_exception(error)
+            finally:
+                self._end(client)
+
+        with self._lock:
+            if len(self._queued[client]) >= self._most:
+                detail = f"{self._most} of your calls are waiting, which is the limit. Nothing was changed. Send fewer."
+                raise problem(429, "too_many_calls", detail, {"Retry-After": str(SHORT_RETRY_AFTER)})
+            self._queued[client].append(run)
+            self._start(client)
+        return future
+
+    def _end(self, client: str) -> None:
+        with self._lock:
+            self._running -= Counter([client])  # drops a count of 0
+            self._start(client)
+
+    def _start(self, client: str) -> None:
+        if self._queued[client] and self._running[client] < self._a_client:
+            self._running[client] += 1
+            super().submit(self._queued[client].popleft())
+        if not self._queued[client]:
+            del self._queued[client]
 
 
 def network(address: str) -> str:

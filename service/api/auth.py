@@ -14,6 +14,7 @@ from litestar.handlers import BaseRouteHandler
 
 from service.accounts.clients import Accounts, Client
 from service.accounts.keys import key_id
+from service.api.admission import IN_MEMORY, spooled
 from service.catalogue.catalogue import Catalogue
 from service.database.encryption import SecretUnreadable
 from service.schemas.problems import AnyRequest, problem
@@ -39,6 +40,7 @@ async def authenticated(connection: ASGIConnection[Any, Any, Any, Any], _handler
     connection.state.client = client
     connection.state.key_id = key_id(key)
     correlation_of(connection.scope)  # gives the request its id
+    connection.app.state.client_bodies.count(connection, client.id)
     _CLIENT.set(client)
 
 
@@ -47,6 +49,12 @@ async def perhaps_known(connection: ASGIConnection[Any, Any, Any, Any], _handler
     key, state = _key(connection), connection.app.state
     if key is not None and state.catalogue.clients:
         _CLIENT.set(await sync_to_thread(state.accounts.authenticate, key))
+
+
+def asking_client() -> str | None:
+    """Return the id of the running request's client; None before it is known. Not for code in other threads."""
+    client = _CLIENT.get()
+    return None if client is None else client.id
 
 
 def asked_catalogue(shared: Catalogue) -> Catalogue:
@@ -84,7 +92,10 @@ async def signed(connection: ASGIConnection[Any, Any, Any, Any], _handler: BaseR
         logger.error("client %s: its Shopify secret can't be read. %s", client.id, error)
         detail = "The signature can't be checked at the moment. Try again later."
         raise problem(503, "signature_unchecked", detail, {"Retry-After": "60"}) from error
-    if not is_signed_by_shopify(signature, await request.body(), secrets):
+    handler = request.route_handler
+    large = (handler.resolve_request_max_body_size() or 0) > IN_MEMORY
+    body = (await spooled(request)).read() if large else await request.body()
+    if not is_signed_by_shopify(signature, body, secrets):
         detail = (
             f"{SHOPIFY_HEADER} does not match the body, or the client has no Shopify secret. Sign the raw body with"
             " that secret, or omit the header."

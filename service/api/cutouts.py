@@ -9,6 +9,7 @@ from litestar.openapi.spec import Example
 from litestar.params import Body, PathParameter
 
 from service.api.accepted import IdempotencyKey, Prefer, Reference, answer_accepted, before_a_job, sent_as
+from service.api.admission import spooled
 from service.api.endpoint import endpoint
 from service.api.lists import Cursor, Limit
 from service.api.lists import Reference as ListedReference
@@ -108,8 +109,9 @@ async def put_cutout_mask(request: AnyRequest, state: Parts, public_id: CutoutId
     The API refuses a bad mask with 422 and the code mask_not_png, mask_size, mask_mode, mask_unreadable, mask_empty or
     mask_whole.
     """
-    data, client_id = await request.body(), request.state.client.id
-    mended = await state.masks.run(client_id, state.mending.put_mask, public_id, data, client_id=client_id)
+    file, client_id = await spooled(request), request.state.client.id
+    put = state.mending.put_mask
+    mended = await state.masks.run(client_id, lambda: put(public_id, file.read(), client_id=client_id))
     return _shown(request, state, mended)
 
 

@@ -1,9 +1,9 @@
 """Common parts of all routes."""
 
 import inspect
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from functools import partial
-from typing import Annotated, Any
+from typing import Annotated, Any, get_args
 
 from litestar import Response, get
 from litestar.connection import ASGIConnection
@@ -15,11 +15,12 @@ from litestar.plugins import ReceiveRoutePlugin
 from litestar.routes import BaseRoute, HTTPRoute
 from litestar.types import Scope
 
-from service.api.auth import signed
+from service.api.auth import asked_catalogue, signed
 from service.schemas import answers
+from service.schemas.bodies import MOST_VALUES, read
 from service.schemas.error_responses import Fault
 from service.schemas.openapi import SECURED
-from service.schemas.problems import Invalid
+from service.schemas.problems import AnyRequest, Invalid
 from service.schemas.remedies import MOST_REMEDIES, inputs_of, shown
 
 _Handler = Callable[..., Any]
@@ -86,18 +87,20 @@ def endpoint(
     *,
     tag: str,
     responses: dict[int, ResponseSpec] | None = None,
+    most_values: int = MOST_VALUES,
     **options: Any,
 ) -> Callable[[_Handler], HTTPRouteHandler]:
     """Return the route decorator of an endpoint behind `authenticated`.
 
     `method` is `get_or_head`, or litestar's `get`, `put`, `post` or `delete`. `options` are litestar's. `responses` are
-    documented as well as those of each endpoint: 401, 421, 422 and 503, 413 with a JSON body, and 404 if the path names
-    a thing that must exist. A plain function runs in a thread. All methods that change something check signatures by
-    `signed`, after the router's guards.
+    documented as well as those of each endpoint: 401, 421, 422, 429 and 503, 413 with a JSON body, and 404 if the path
+    names a thing that must exist. A plain function runs in a thread, as does the validation of the JSON body `data`,
+    which has at most `most_values` fields and items. All methods that change something check signatures by `signed`,
+    after the router's guards.
     """
     changes = method not in (get, get_or_head)
     answered = {401: answers.NOT_SIGNED if changes else answers.UNAUTHORIZED, 421: answers.MISDIRECTED}
-    answered |= {422: answers.INVALID, 503: answers.DATABASE_AWAY}
+    answered |= {422: answers.INVALID, 429: answers.TOO_MANY_CALLS, 503: answers.DATABASE_AWAY}
     if "{" in path and 201 not in (responses or {}):
         answered[404] = answers.NOT_FOUND
 
@@ -106,9 +109,28 @@ def endpoint(
             options.setdefault("sync_to_thread", True)
         if changes:
             options["guards"] = [*options.get("guards", ()), signed]
-        too_large = {413: answers.TOO_LARGE} if "data" in inspect.signature(handler).parameters else {}
+        body = inspect.signature(handler).parameters.get("data")
+        too_large = {}
+        if body is not None:
+            too_large = {413: answers.TOO_LARGE}
+            options["before_request"] = _reading(
+                get_args(body.annotation)[0], options.get("before_request"), most_values
+            )
         # OpenAPI documents list the answers in this order.
         documented = dict(sorted((answered | too_large | (responses or {})).items()))
         return method(path, tags=[tag], responses=documented, security=SECURED, **options)(handler)
 
     return decorate
+
+
+def _reading(model: Any, before: Callable[[AnyRequest], Awaitable[Any]] | None, most_values: int) -> Any:
+    """Return the hook that validates a body of this type, after the route's own hook."""
+
+    async def hook(request: AnyRequest) -> Any:
+        answer = None if before is None else await before(request)
+        if answer is None:
+            context = {"catalogue": asked_catalogue(request.app.state.catalogue)}
+            await read(request, model, context, most_values)
+        return answer
+
+    return hook

@@ -11,7 +11,7 @@ from litestar import Response, Router, put
 from litestar.handlers import HTTPRouteHandler
 from litestar.params import FromPath, FromQuery
 
-from service.api.admission import LongAnswer
+from service.api.admission import LongAnswer, spooled
 from service.api.parts import Parts
 from service.schemas.problems import AnyRequest, not_found, problem
 from service.storage.directory import DirectoryBucket
@@ -33,9 +33,10 @@ async def put_file(
 ) -> None:
     """Store the bytes of a signed upload, as S3 does for a presigned PUT."""
     objects = _signed_bucket(request, state, bucket, expires, signature)
-    data = await request.body()
     name = key.lstrip("/")
-    await state.uploads.run(_folder(name), objects.put, name, data, request.headers.get("content-type", ""))
+    state.client_bodies.count(request, _folder(name))
+    body, content_type = await spooled(request), request.headers.get("content-type", "")
+    await state.uploads.run(_folder(name), lambda: objects.put(name, body.read(), content_type))
 
 
 @HTTPRouteHandler(_PATH, http_method=["GET", "HEAD"], status_code=200, include_in_schema=False, sync_to_thread=True)

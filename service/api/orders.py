@@ -43,6 +43,8 @@ PictureCursor = Annotated[
 ]
 #: Largest body in bytes: 200 photos with pairs of their own.
 MAX_BODY = 1024 * 1024
+#: Most fields and items of a body: 200 photos with 16 pairs each have 5,000.
+MAX_VALUES = 10_000
 _WHICH = "Number of the sheet, from 1: a large order has several."
 OrderId = Annotated[str, PathParameter(description="The `order_id` that the submit returned.")]
 
@@ -68,6 +70,7 @@ def _on_no_room(request: AnyRequest, error: NoRoom) -> Response[Any]:
     tag="orders",
     before_request=before_a_job,
     request_max_body_size=MAX_BODY,
+    most_values=MAX_VALUES,
     exception_handlers={OrderInvalid: _on_invalid, NoRoom: _on_no_room},
     responses=answers.SUBMIT
     | {

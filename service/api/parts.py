@@ -9,7 +9,7 @@ import httpx
 from litestar.datastructures import State
 
 from service.accounts import brands, clients, keys, rate_limit
-from service.api.admission import Bodies, Lane, Places
+from service.api.admission import ARRIVAL, CLIENTS_ARRIVAL, IN_MEMORY, Bodies, Lane, Places
 from service.catalogue.catalogue import load_catalogue
 from service.cutouts import listing, masks, mending
 from service.database import encryption, engine, quarantine
@@ -86,7 +86,8 @@ class Parts(State):
         self.reports = Lane("reports", "Try again", threads=2, places=16, a_client=2)
         self.sheets = Lane("sheets", "Try again", threads=1, places=16, a_client=4)
         self.thumbnails = Lane("thumbnails", "Try again", threads=half, places=200, a_client=100)
-        self.uploads = Lane("uploads", "Try again", threads=8, places=32, a_client=16)
+        # Each thread holds a whole photo in memory.
+        self.uploads = Lane("uploads", "Try again", threads=3, places=32, a_client=16)
         # Long answers: a stalled reader takes about 0.25 MiB until it is cut off. A second place, as a client with a
         # broken connection comes back before the first one is cut off.
         self.archives = Places("archives", "Finish or end one", places=64, a_client=2)
@@ -95,7 +96,9 @@ class Parts(State):
         self.exports = Places("exports", "Try again", places=16, a_client=1)
         streams = settings.stream_limit or math.inf
         self.streams = Places("streams", "Close one, or poll GET /v1/jobs/{job_id}", places=math.inf, a_client=streams)
-        self.bodies = Bodies(2 * settings.max_photo_bytes, 4 * settings.max_photo_bytes)
+        # Of a client, as many large bodies as it has places for uploads.
+        self.bodies = Bodies(a_sender=4 * IN_MEMORY, total=16 * IN_MEMORY, seconds=ARRIVAL)
+        self.client_bodies = Bodies(a_sender=16 * IN_MEMORY, total=48 * IN_MEMORY, seconds=CLIENTS_ARRIVAL)
         limit = partial(rate_limit.RateLimit, settings.queue_url, window=settings.submit_window)
         self.rate = limit(quota=settings.submit_rate)
         self.preview_rate = limit(quota=settings.preview_rate, policy="previews")

@@ -1,17 +1,18 @@
 """The routes that take and delete a client's photos."""
 
-from typing import Annotated, Any
+from contextlib import closing
+from typing import IO, Annotated, Any
 
 from litestar import Response, Router, delete, post
 from litestar.concurrency import sync_to_thread
-from litestar.datastructures import UploadFile
 from litestar.enums import RequestEncodingType
-from litestar.exceptions import ClientException
 from litestar.openapi.spec import Example
 from litestar.params import Body, PathParameter
+from litestar.types import Receive
+from multipart import MultipartError, MultipartParser, MultipartPart
 
 from service.accounts.clients import Client
-from service.api.admission import Lane
+from service.api.admission import Lane, spooled
 from service.api.auth import authenticated
 from service.api.endpoint import endpoint
 from service.api.parts import Parts
@@ -41,45 +42,74 @@ async def _receive(request: AnyRequest) -> Response[Any] | None:
     content_type = request.content_type[0].lower()
     if content_type.startswith("image/"):
         try:
-            return await _stored(request, await request.body(), "body")
+            return await _stored(request, await spooled(request))
         except Invalid:
             if content_type not in (*UPLOAD_TYPES, SVG_TYPE):
                 raise unsupported_media_type(content_type, _TAKEN) from None
             raise
-    if content_type != RequestEncodingType.MULTI_PART:
-        body = request.state.raw_body = await request.body()
-        # curl's -d sends JSON as a form, so a JSON body counts as JSON under any Content-Type.
-        if body and content_type != RequestEncodingType.JSON and not body.lstrip().startswith(b"{"):
-            raise unsupported_media_type(content_type, _TAKEN)
-        if len(body) > state.max_body_bytes:
-            raise body_too_large(state.max_body_bytes)
-        return None
-    try:
-        form = await request.form()
-    except (ClientException, UnicodeError, LookupError) as error:
-        if getattr(error, "status_code", None) == 413:
-            raise
-        text = "The body is not multipart/form-data. Let a library or curl's -F write it"
-        raise wrong(["body"], "multipart_invalid", text) from error
-    file = form.get("file")
-    if not isinstance(file, UploadFile):
-        text = "The part `file` is missing, or has no file name. Send the photo as `file`, with a file name"
-        raise wrong(["body", "file"], "missing", text)
-    if others := sorted(set(form) - {"file"}):
-        text = "There is no such part. Send only `file`"
-        raise Invalid([{"loc": ["body", name], "msg": text, "type": "extra_forbidden"} for name in others])
-    return await _stored(request, await file.read(), "body", "file")
+    if content_type == RequestEncodingType.MULTI_PART:
+        return await _stored(request, await spooled(request), request.content_type[1].get("boundary", ""))
+    request.receive = _limited(request.receive, state.max_body_bytes)
+    body = request.state.raw_body = await request.body()
+    # curl's -d sends JSON as a form, so a JSON body counts as JSON under any Content-Type.
+    if body and content_type != RequestEncodingType.JSON and not body.lstrip().startswith(b"{"):
+        raise unsupported_media_type(content_type, _TAKEN)
+    return None
 
 
-async def _stored(request: AnyRequest, data: bytes, *loc: str) -> Response[Any]:
+def _limited(receive: Receive, most: int) -> Receive:
+    """Return `receive` for a body of at most `most` bytes. It raises 413: this route's own limit is a photo's."""
+    came = 0
+
+    async def limited() -> Any:
+        nonlocal came
+        message = await receive()
+        came += len(message["body"]) if message["type"] == "http.request" else 0
+        if came > most:
+            raise body_too_large(most)
+        return message
+
+    return limited
+
+
+async def _stored(request: AnyRequest, body: IO[bytes], boundary: str | None = None) -> Response[Any]:
+    """Store the body, or with a `boundary` its part `file`."""
     photos: Photos = request.app.state.photos
     uploads: Lane = request.app.state.uploads
     client: Client = request.state.client
+
+    def store() -> Stored:
+        if boundary is None:
+            return photos.store(client, body.read())
+        with closing(_part(body, boundary)) as part:
+            return photos.store(client, part.raw)
+
     try:
-        stored = await uploads.run(client.id, photos.store, client, data)
+        stored = await uploads.run(client.id, store)
     except NotAPhoto as error:
-        raise wrong(loc, "not_a_photo", str(error)) from error
+        raise wrong(["body"] if boundary is None else ["body", "file"], "not_a_photo", str(error)) from error
     return Response(_view(stored), status_code=201)
+
+
+def _part(body: IO[bytes], boundary: str) -> MultipartPart:
+    """Return the only part of a multipart body, `file`. Raises Invalid."""
+    try:
+        parts = MultipartParser(body, boundary).parts()
+    except (MultipartError, UnicodeError, LookupError) as error:
+        text = "The body is not multipart/form-data. Let a library or curl's -F write it"
+        raise wrong(["body"], "multipart_invalid", text) from error
+    file = next((part for part in parts if part.name == "file" and part.filename), None)
+    others = sorted({part.name for part in parts} - {"file"})
+    for part in parts:
+        if part is not file or others:
+            part.close()
+    if file is None:
+        text = "The part `file` is missing, or has no file name. Send the photo as `file`, with a file name"
+        raise wrong(["body", "file"], "missing", text)
+    if others:
+        text = "There is no such part. Send only `file`"
+        raise Invalid([{"loc": ["body", name], "msg": text, "type": "extra_forbidden"} for name in others])
+    return file
 
 
 @endpoint(

@@ -9,6 +9,7 @@ import json
 import logging
 import signal
 import socket
+import sys
 import time
 from collections import defaultdict
 from types import FrameType
@@ -40,6 +41,9 @@ HEAD_SECONDS = 20.0
 #: Each PACE_BYTES of a body or an answer, and the rest at its end, must arrive within PACE_SECONDS: 8 KiB a second,
 #: which the slowest mobile networks reach.
 PACE_BYTES, PACE_SECONDS = 160 * 1024, 20.0
+#: Seconds after which a handler's thread hands Python's lock to the event loop, which needs it several times a request.
+#: Python's default of 5 ms, each time and for each computing thread, would delay all other requests.
+SWITCH_INTERVAL = 0.001
 #: Bytes that wait in the kernel. With its default of megabytes, a slow reader looks like a silent one for minutes.
 _UNSENT = 128 * 1024
 
@@ -241,6 +245,7 @@ class Server(uvicorn.Server):
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         """Listen, and report ready."""
         await super().startup(sockets)
+        sys.setswitchinterval(SWITCH_INTERVAL)
         self._health.is_ready()
 
     async def on_tick(self, counter: int) -> bool:

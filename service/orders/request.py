@@ -207,7 +207,8 @@ def _picture_errors(
     """Check each variant for each preset as a single swap, and put the valid requests into `checked`."""
     catalogue = cast(dict[str, Catalogue], info.context)["catalogue"]
     variants, presets = data.get("variants", 1), data.get("presets")
-    given = variants if isinstance(variants, list) else [{}] * (variants if isinstance(variants, int) else 1)
+    many = variants if type(variants) is int and 1 <= variants <= MAX_VARIANTS else 1  # else reported by the type check
+    given = variants if isinstance(variants, list) else [{}] * many
     if not isinstance(presets, list):
         return
     for number, look in enumerate(given[:MAX_VARIANTS]):

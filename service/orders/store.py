@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import islice
 from typing import Any
 
 import sqlalchemy as sa
@@ -66,8 +67,8 @@ class Orders:
         with self._reader.connect() as connection:
             # one more for the next page, and one of which all places may be done
             rows = connection.execute(query.limit(limit + 2)).mappings().all()
-        found = [(f"{row['id']}.{at}", one) for row in rows for at, one in enumerate(_pictures(row), 1)]
-        found = found[int(done or 0) :]
+        places = ((f"{row['id']}.{at}", one) for row in rows for at, one in enumerate(_pictures(row), 1))
+        found = list(islice(places, int(done or 0), int(done or 0) + limit + 1))
         more = len(found) > limit
         return Page([one for _, one in found[:limit]], found[limit - 1][0] if more else None)
 

@@ -183,6 +183,7 @@ TOO_MANY_UPLOADS = _lane_full(
     "Try again, or send the bytes",
     ("too_many_uploads", "All 32 places for uploads are in use. Nothing was changed. Try again."),
 )
+TOO_MANY_CALLS = _lane_full("calls", 256, "Send fewer")
 TOO_MANY_ARCHIVES = _lane_full("archives", 2, "Finish or end one")
 TOO_MANY_CHECKS = _lane_full("checks", 4)
 TOO_MANY_MASKS = _lane_full("masks", 4)

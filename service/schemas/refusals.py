@@ -1,18 +1,13 @@
 """Which answer the API gives to which exception."""
 
 import logging
-from collections.abc import Callable
 from typing import Any
 
 from litestar import Response
-from litestar.config.app import AppConfig
 from litestar.exceptions import HTTPException, ValidationException
 from litestar.exceptions.http_exceptions import ClientException
 from litestar.handlers import HTTPRouteHandler
 from litestar.plugins.problem_details import ProblemDetailsException
-from litestar.plugins.pydantic import PydanticInitPlugin
-from pydantic import BaseModel
-from pydantic import ValidationError as PydanticValidationError
 
 from service.accounts import brands, keys, ledger, rate_limit
 from service.catalogue.catalogue import CatalogueMissing
@@ -35,7 +30,6 @@ from service.schemas.problems import (
     unprocessable,
 )
 from service.schemas.remedies import (
-    BodyInvalid,
     decoder_error,
     shown,
     undecodable_error,
@@ -150,35 +144,6 @@ ANSWERS: dict[type[Exception], Answer] = {
         ),
     ),
 }
-
-
-class BodiesInContext(PydanticInitPlugin):
-    """Validates request bodies with a context, which litestar's own decoder can't. Raises BodyInvalid.
-
-    `context` is called for each body, in its request's task.
-    """
-
-    def __init__(self, context: Callable[[], dict[str, Any]]) -> None:
-        super().__init__()
-        self._context = context
-
-    def on_app_init(self, app_config: AppConfig) -> AppConfig:
-        """Put this decoder before litestar's."""
-        config = super().on_app_init(app_config)
-        own = (lambda kind: isinstance(kind, type) and issubclass(kind, BaseModel), self._decode)
-        config.type_decoders = [own, *(config.type_decoders or [])]
-        config.type_encoders = {**(config.type_encoders or {}), BaseModel: _as_json}
-        return config
-
-    def _decode(self, model: type[BaseModel], value: Any) -> Any:
-        try:
-            return model.model_validate(value, context=self._context())
-        except PydanticValidationError as error:
-            raise BodyInvalid(error) from error
-
-
-def _as_json(model: BaseModel) -> Any:
-    return model.model_dump()  # not in JSON mode: a report is JSON already, which msgspec copies
 
 
 def _on_undecodable(request: AnyRequest, error: Exception) -> Response[Any]:

@@ -25,6 +25,8 @@ from service.schemas.error_responses import Fault
 _SHOWN = 40
 #: Number of errors in an answer that may get a nearest name: finding it for thousands would take seconds.
 MOST_REMEDIES = 20
+#: Number of errors in an answer. A caller mends them by one change, or has another kind of body in mind.
+_MOST_FAULTS = 100
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 #: Error codes of parameters, by words in the messages of msgspec and litestar. The first match counts.
 _PARAMETER_CODES = (
@@ -236,8 +238,11 @@ def validation_errors(request: Request[Any, Any, Any], error: ValidationExceptio
                 "msg": body_error(one, inputs, near=index < MOST_REMEDIES),
                 "type": one["type"],
             }
-            for index, one in enumerate(cause.errors)
+            for index, one in enumerate(cause.errors[:_MOST_FAULTS])
         ]
+        if len(cause.errors) > _MOST_FAULTS:
+            text = f"The body has {len(cause.errors):,} faults. Correct the first {_MOST_FAULTS}, which are listed"
+            found.append({"loc": ["body"], "msg": text, "type": "too_many_faults"})
     # Litestar stops at the first missing parameter, and names others by the handler's argument names.
     missing = _MISSING.match(error.detail)
     said = {missing[1]: error.detail} if missing else {}

@@ -1,9 +1,12 @@
 """The public check of a file's marks: its page, and the route that takes the file. Neither needs a key."""
 
+from collections.abc import Callable
+from typing import IO
+
 from litestar import Response, Router, post
 
 from pipeline.core.errors import Rejected
-from service.api.admission import ARRIVAL, SHORT_RETRY_AFTER
+from service.api.admission import SHORT_RETRY_AFTER, network, spooled
 from service.api.pages.studio import VERIFY_PAGE
 from service.api.parts import Parts
 from service.marks.verify import MarksFound
@@ -24,16 +27,22 @@ async def verify_file(request: AnyRequest, state: Parts) -> Response[MarksFound]
 
     Needs no key and stores nothing.
     """
+    peer = network(request.client.host) if request.client else ""
+    state.bodies.count(request, peer)
+    # A file takes a place once it is whole, so that slow strangers hold none.
+    file = await spooled(request)
     try:
-        # A file takes a place once it is whole, so that slow strangers hold none.
-        async with state.bodies.received(request) as (peer, body):
-            return Response(await state.checks.run(peer, state.check_apart, body))
+        return Response(await state.checks.run(peer, _check, state, file))
     except HostBusy:
         detail = "The server is too busy to check the file. Try again later."
         raise problem(429, "too_many_checks", detail, {"Retry-After": str(SHORT_RETRY_AFTER)}) from None
-    except (Rejected, TimeoutError) as error:
-        text = str(error) or f"The file took over {ARRIVAL} s to arrive. Send it again."
-        raise wrong(["body"], "not_a_photo", text) from error
+    except Rejected as error:
+        raise wrong(["body"], "not_a_photo", str(error)) from error
+
+
+def _check(state: Parts, file: IO[bytes]) -> MarksFound:
+    check: Callable[[bytes], MarksFound] = state.check_apart
+    return check(file.read())
 
 
 def verify_router(settings: Settings) -> Router:

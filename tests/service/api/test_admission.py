@@ -4,16 +4,19 @@ import asyncio
 import re
 import threading
 from collections.abc import Callable, Coroutine, Iterator
+from contextlib import ExitStack
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import httpx
 import pytest
+from litestar import Request
 from litestar.plugins.problem_details import ProblemDetailsException
 from litestar.testing import TestClient
 from redis import Redis
 
-from service.api.admission import Lane
+from service.api.admission import IN_MEMORY, Bodies, FairThreads, Lane, spooled
 from service.api.app import create_app
 from service.settings import Settings
 from tests.service.jobs.test_limits import written
@@ -223,3 +226,98 @@ def test_a_lane_is_shared_fairly_between_clients() -> None:
     asyncio.run(crowd())
 
     assert done == ["a1", "b1", "c1", "a2", "a3", "a4"]
+
+
+def request_of(parts: list[bytes], sender: str = "a") -> Any:
+    """Return a request whose body arrives in these parts, and then stops without an end."""
+    left = list(parts)
+
+    async def receive() -> Any:
+        if not left:
+            await asyncio.sleep(3600)
+        return {"type": "http.request", "body": left.pop(0), "more_body": True}
+
+    route: Any = SimpleNamespace(resolve_request_max_body_size=lambda: None)
+    scope: Any = {"type": "http", "client": (sender, 1), "headers": [], "route_handler": route}
+    return Request(scope | {"state": {"held": ExitStack()}}, receive)
+
+
+async def taken(request: Any) -> None:
+    async for _ in request.stream():
+        pass
+
+
+def test_bodies_that_never_end_count_until_their_requests_end() -> None:
+    bodies = Bodies(a_sender=10, total=15, seconds=0.2)
+
+    async def fill() -> None:
+        first, second, other = request_of([b"1234567"]), request_of([b"1234567"]), request_of([b"1234567"])
+        bodies.count(first, "a")
+        with pytest.raises(ProblemDetailsException, match=r"took over 0.2 s to arrive"):
+            await taken(first)
+        assert bodies.held == {"a": 7}
+        bodies.count(second, "a")
+        with pytest.raises(ProblemDetailsException, match="Too many of your bodies"):
+            await taken(second)
+        bodies.count(other, "b")
+        with pytest.raises(ProblemDetailsException, match="took over"):
+            await taken(other)
+        for one in (first, second, other):
+            one.scope["state"]["held"].close()
+        assert not bodies.held
+
+    asyncio.run(fill())
+
+
+def test_a_large_body_is_kept_on_disk_and_counts_as_its_part_in_memory() -> None:
+    bodies, part = Bodies(a_sender=2 * IN_MEMORY, total=2 * IN_MEMORY, seconds=60.0), bytes(IN_MEMORY // 2)
+
+    async def send() -> None:
+        request = request_of([])
+        left = [part] * 8
+
+        async def receive() -> Any:
+            return {"type": "http.request", "body": left.pop(), "more_body": bool(left)}
+
+        request.receive = receive
+        bodies.count(request, "a")
+        file: Any = await spooled(request)
+        assert (len(file.read()), bodies.held) == (4 * IN_MEMORY, {"a": IN_MEMORY})
+        assert file.name is not None, "it is a file on disk"
+        request.scope["state"]["held"].close()
+        assert file.closed
+
+    asyncio.run(send())
+
+
+def test_a_client_whose_calls_compute_delays_only_its_own() -> None:
+    asking = "a"
+    threads = FairThreads(6, a_client=2, waiting=3, client=lambda: asking)
+    release, started = threading.Event(), threading.Semaphore(0)
+
+    def work() -> str:
+        started.release()
+        assert release.wait(30)
+        return asking
+
+    slow = [threads.submit(work) for _ in range(5)]
+    for _ in range(2):
+        assert started.acquire(timeout=30)
+    with pytest.raises(ProblemDetailsException, match="3 of your calls are waiting"):
+        threads.submit(work)
+    asking = "b"
+    assert threads.submit(lambda: "other").result(30) == "other"
+    assert not started.acquire(blocking=False), "the others of the first client wait"
+    assert slow[4].cancel(), "its request ended while it waited"
+    release.set()
+    assert [one.result(30) for one in slow[:4]] == ["b"] * 4
+    threads.shutdown()
+
+
+def test_a_call_that_fails_gives_its_place_to_the_next() -> None:
+    threads = FairThreads(2, a_client=1, waiting=2, client=lambda: "a")
+    failed, then = threads.submit(lambda: 1 / 0), threads.submit(lambda: "next")
+
+    assert isinstance(failed.exception(30), ZeroDivisionError)
+    assert then.result(30) == "next"
+    threads.shutdown()

@@ -8,6 +8,7 @@ from typing import Any
 
 import httpx
 import numpy as np
+import pytest
 import sqlalchemy as sa
 from PIL import Image
 from ulid import ULID
@@ -150,6 +151,11 @@ def test_the_same_key_gets_the_same_order_and_pays_once(caller: Caller) -> None:
     assert located(caller.submit(caller.body(), **once)) == {("header", "Idempotency-Key")}
     caller.submit(caller.body(), **{"Idempotency-Key": "single"})
     assert located(ordered(caller, body, **{"Idempotency-Key": "single"})) == {("header", "Idempotency-Key")}
+
+
+@pytest.mark.parametrize("many", [0, 9, 10**8, 10**19, True])
+def test_a_number_of_variants_out_of_range_is_refused_before_anything_is_made_of_it(caller: Caller, many: int) -> None:
+    assert located(ordered(caller, body_of(caller, variants=many), "?dry_run=true")) == {("body", "variants")}
 
 
 def test_an_order_that_the_balance_does_not_cover_charges_nothing(caller: Caller) -> None:

@@ -2,17 +2,13 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Iterator
-from types import SimpleNamespace
 from typing import Any
 
 import httpx
 import pytest
-from litestar import Request
-from litestar.plugins.problem_details import ProblemDetailsException
 from litestar.testing import TestClient
 
-from service.api import admission
-from service.api.admission import Bodies
+from service.api import parts
 from service.api.app import create_app
 from service.settings import Settings
 from service.supervisor.processes import HostBusy
@@ -72,7 +68,7 @@ def test_a_file_without_an_end_is_refused_at_the_limit(public: Any) -> None:
 
 
 def test_files_that_stop_arriving_hold_no_place_and_end(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(admission, "ARRIVAL", 1)
+    monkeypatch.setattr(parts, "ARRIVAL", 1)
     arriving = asyncio.Semaphore(0)
 
     async def stalled() -> AsyncIterator[bytes]:
@@ -91,31 +87,8 @@ def test_files_that_stop_arriving_hold_no_place_and_end(settings: Settings, monk
 
     whole, slow = asyncio.run(send())
     assert "PDF" in whole.json()["detail"][0]["msg"], "it has a place"
-    assert {answer.status_code for answer in slow} == {422}
-    assert "to arrive. Send it again" in slow[0].json()["detail"][0]["msg"]
-
-
-def test_an_address_and_all_together_can_fill_only_a_part_of_the_memory() -> None:
-    bodies = Bodies(10, 20)
-
-    def sent(host: str) -> Any:
-        async def receive() -> Any:
-            return {"type": "http.request", "body": b"1234567", "more_body": False}
-
-        route: Any = SimpleNamespace(resolve_request_max_body_size=lambda: None)
-        scope: Any = {"type": "http", "client": (host, 1), "headers": [], "route_handler": route, "state": {}}
-        return bodies.received(Request(scope, receive))
-
-    async def fill() -> None:
-        async with sent("2001:db8::1"), sent("192.0.2.1"):
-            for host in ("2001:db8::2", "192.0.2.2"):
-                with pytest.raises(ProblemDetailsException, match="Too many bodies"):
-                    async with sent(host):
-                        pass
-        async with sent("2001:db8::2") as (peer, body):
-            assert (peer, body) == ("2001:db8::/64", b"1234567")
-
-    asyncio.run(fill())
+    assert {answer.status_code for answer in slow} == {408}
+    assert "took over 1 s to arrive" in slow[0].json()["detail"]
 
 
 def test_a_busy_host_asks_to_try_again(settings: Settings) -> None:
