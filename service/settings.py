@@ -141,6 +141,12 @@ class Settings(BaseSettings):
     submit_rate: int = Field(300, ge=0)
     #: Length in seconds of the window for `submit_rate`. It starts with the client's first submit.
     submit_window: int = Field(60, ge=1)
+    #: Uploads of photos that one client may send in `submit_window` seconds, refused ones included. 0: no limit.
+    upload_rate: int = Field(600, ge=0)
+    #: Bytes of photos that one client may have stored. 0: no limit. Photos expire after `source_days`.
+    stored_photos: int = Field(20 * 2**30, ge=0)
+    #: The same for a sandbox, whose pictures nobody pays for.
+    sandbox_stored_photos: int = Field(2**30, ge=0)
     #: Whether clients may request previews, which are free, small (512 pixels) and watermarked.
     previews: bool = True
     #: Previews that one client may request in `submit_window` seconds, counted apart from submits. 0: no limit.
@@ -351,6 +357,7 @@ class Settings(BaseSettings):
 
     @field_validator(
         *("submit_rate", "preview_rate", "unfinished_limit", "queue_limit", "stream_limit", "peer_connections"),
+        *("upload_rate", "stored_photos", "sandbox_stored_photos"),
         mode="before",
     )
     @classmethod

@@ -54,7 +54,7 @@ things = {{ values = {things} }}
 expected-statuses = ["2xx", 302, 401, 402, 404, 409, 422]
 """
 #: Otherwise admission would refuse most requests, and submits would wait for their jobs.
-_UNLIMITED = ("SUBMIT_RATE", "PREVIEW_RATE", "UNFINISHED_LIMIT", "QUEUE_LIMIT", "STREAM_LIMIT")
+_UNLIMITED = ("SUBMIT_RATE", "PREVIEW_RATE", "UPLOAD_RATE", "UNFINISHED_LIMIT", "QUEUE_LIMIT", "STREAM_LIMIT")
 _LIMITS = {f"BACKDROP_{name}": "0" for name in _UNLIMITED}
 _LIMITS |= {"BACKDROP_STREAM_SECONDS": "1", "BACKDROP_PREFER_WAIT": "1"}
 

@@ -14,7 +14,7 @@ from service.settings import Settings
 
 _BACKDROP = str(Path(sys.executable).with_name("backdrop"))
 #: A benchmark submits far more than the default limits allow.
-UNLIMITED = {"submit_rate": 0, "unfinished_limit": 0, "queue_limit": 0}
+UNLIMITED = {"submit_rate": 0, "upload_rate": 0, "unfinished_limit": 0, "queue_limit": 0}
 
 
 @contextmanager

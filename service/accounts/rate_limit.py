@@ -64,7 +64,7 @@ class RateLimit:
     """
 
     def __init__(self, url: str, *, quota: int, window: int, policy: str = "submits") -> None:
-        self._quota, self._window, self._policy = quota, window, policy
+        self.quota, self.window, self._policy = quota, window, policy
         # The key contains quota and window, so that changed settings start a new count.
         self._item = RateLimitItemPerSecond(quota, window)
         # One try of one second, because the submit waits for it.
@@ -79,12 +79,12 @@ class RateLimit:
         In that case the submit passes: the API accepts jobs without a queue, too, and the limit on unfinished jobs in
         the database still applies.
         """
-        if not self._quota:
+        if not self.quota:
             return None
         key = self._item.key_for(client_id, *(() if self._policy == "submits" else (self._policy,)))
         try:
             # As limits' FixedWindowRateLimiter, but with the count in the same answer, so that there is no race.
-            counted = self._counts.incr(key, self._window)
+            counted = self._counts.incr(key, self.window)
             ends_at = self._counts.get_expiry(key)
         except RedisError as error:
             logger.warning("submit of client %s not counted, queue server unavailable: %s", client_id, error)
@@ -92,11 +92,11 @@ class RateLimit:
         # The server rounds the remaining time to whole seconds; one second more is surely enough.
         left = round(ends_at - time.time()) + 1
         return Quota(
-            allowed=counted <= self._quota,
-            limit=self._quota,
-            window=self._window,
-            remaining=max(0, self._quota - counted),
-            reset=max(1, min(left, self._window)),
+            allowed=counted <= self.quota,
+            limit=self.quota,
+            window=self.window,
+            remaining=max(0, self.quota - counted),
+            reset=max(1, min(left, self.window)),
             policy=self._policy,
         )
 

@@ -52,6 +52,15 @@ class UsageRow(BaseModel):
     cutouts: int = Field(description="Cut-outs ordered, which are free.")
 
 
+class StoredPhotos(BaseModel):
+    """The photos that a client has stored now, and its limits."""
+
+    bytes: int = Field(description="Bytes of your stored photos. A photo whose size is not known yet counts 0.")
+    quota_bytes: int = Field(description="Most bytes of stored photos; 0: no limit.")
+    uploads: int = Field(description="Most uploads in `window_seconds`; 0: no limit.")
+    window_seconds: int = Field(description="Seconds for which uploads are counted together.")
+
+
 class UsageReport(BaseModel):
     """The usage of a span of time, in which `end` is not included."""
 
@@ -60,6 +69,7 @@ class UsageReport(BaseModel):
     rows: list[UsageRow] = Field(description="Days in order, other keys with most pictures first, and `(other)` last.")
     totals: UsageRow = Field(description="Sum of all rows.")
     missed: dict[str, int] = Field(description="Number of first tries that missed a limit, by its name.")
+    photos: StoredPhotos | None = Field(None, description="Your stored photos. Null in a report on all clients.")
 
     def as_csv(self) -> str:
         """Return the rows as CSV (RFC 4180). A key that a spreadsheet would run as a formula gets an apostrophe."""

@@ -269,7 +269,15 @@ async def rate_limited(connection: ASGIConnection[Any, Any, Any, Any], _handler:
     """
     # Any value that may be read as true, so that no preview counts as a paid submit.
     preview = any(value.lower() in {"true", "1"} for value in connection.query_params.getall("preview", []))
-    rate: RateLimit = connection.app.state.preview_rate if preview else connection.app.state.rate
+    await _count(connection, connection.app.state.preview_rate if preview else connection.app.state.rate)
+
+
+async def uploads_limited(connection: ASGIConnection[Any, Any, Any, Any], _handler: BaseRouteHandler) -> None:
+    """Count an upload, even if it fails later, and refuse it over the limit. Raises RateLimited."""
+    await _count(connection, connection.app.state.upload_rate)
+
+
+async def _count(connection: ASGIConnection[Any, Any, Any, Any], rate: RateLimit) -> None:
     quota = await sync_to_thread(rate.count, connection.state.client.id)
     if quota is None:
         return

@@ -32,11 +32,12 @@ async def put_file(
     signature: FromQuery[str],
 ) -> None:
     """Store the bytes of a signed upload, as S3 does for a presigned PUT."""
-    objects = _signed_bucket(request, state, bucket, expires, signature)
+    _signed_bucket(request, state, bucket, expires, signature)
     name = key.lstrip("/")
     state.client_bodies.count(request, _folder(name))
     body, content_type = await spooled(request), request.headers.get("content-type", "")
-    await state.uploads.run(_folder(name), lambda: objects.put(name, body.read(), content_type))
+    # Only photos are put here. Their number of bytes counts for the client's quota.
+    await state.uploads.run(_folder(name), lambda: state.photos.put(name, body.read(), content_type))
 
 
 @HTTPRouteHandler(_PATH, http_method=["GET", "HEAD"], status_code=200, include_in_schema=False, sync_to_thread=True)

@@ -4,11 +4,12 @@ from datetime import UTC, datetime
 from typing import Annotated, Any, Literal
 
 from litestar import Response, get
+from litestar.concurrency import sync_to_thread
 from litestar.openapi.spec import Example
 from litestar.params import QueryParameter
 
 from service.accounts.clients import UnknownEntry
-from service.accounts.usage import SpanInvalid, UsageReport, usage_report
+from service.accounts.usage import SpanInvalid, StoredPhotos, UsageReport, usage_report
 from service.api.accepted import REFERENCE_PATTERN, read_metadata
 from service.api.auth import asked_catalogue
 from service.api.endpoint import endpoint, query
@@ -229,6 +230,12 @@ def get_credits(
     )
 
 
+def _stored_photos(request: AnyRequest, state: Parts) -> StoredPhotos:
+    stored, quota = state.photos.stored(request.state.client)
+    uploads, window = state.upload_rate.quota, state.upload_rate.window
+    return StoredPhotos(bytes=stored, quota_bytes=quota, uploads=uploads, window_seconds=window)
+
+
 @endpoint(get, "/usage", tag="credits", responses={429: answers.TOO_MANY_REPORTS})
 async def get_usage(
     request: AnyRequest, state: Parts, start: From = None, end: To = None, by: By = "day", format: Format = None
@@ -238,6 +245,7 @@ async def get_usage(
     asked = (by, span["created_after"], span["created_before"], client_id)
     try:
         report = await state.reports.run(client_id, usage_report, state.engine, *asked)
+        report.photos = await sync_to_thread(_stored_photos, request, state)
     except SpanInvalid as error:
         text = with_received(str(error), start or end)
         raise wrong(["query", "from" if start else "to"], "span_invalid", text) from error

@@ -102,6 +102,7 @@ class Parts(State):
         limit = partial(rate_limit.RateLimit, settings.queue_url, window=settings.submit_window)
         self.rate = limit(quota=settings.submit_rate)
         self.preview_rate = limit(quota=settings.preview_rate, policy="previews")
+        self.upload_rate = limit(quota=settings.upload_rate, policy="uploads")
 
     def _jobs(self, settings: Settings, metrics: JobMetrics) -> None:
         """Build the parts of jobs, from a submit to its end."""
@@ -142,7 +143,13 @@ class Parts(State):
             httpx.create_ssl_context(), settings.fetch_timeout, settings.max_photo_bytes, settings.fetch_allow_private
         )
         objects, mended = registry.ObjectRegistry(self.engine), masks.MendedMasks(self.engine, self.renders)
-        self.photos = photos.Photos(objects, self.sources, settings.max_photo_bytes)
+        self.photos = photos.Photos(
+            objects,
+            self.sources,
+            settings.max_photo_bytes,
+            settings.stored_photos,
+            settings.sandbox_stored_photos,
+        )
         self.cutouts = listing.Cutouts(self.engine, kept=settings.photo_age)
         kernels = settings.kernels, settings.own_kernels
         self.mending = mending.Mending(self.engine, self.cutouts, self.renders, mended, kernels)

@@ -12,7 +12,7 @@ from litestar.types import Receive
 from multipart import MultipartError, MultipartParser, MultipartPart
 
 from service.accounts.clients import Client
-from service.api.admission import Lane, spooled
+from service.api.admission import Lane, spooled, uploads_limited
 from service.api.auth import authenticated
 from service.api.endpoint import endpoint
 from service.api.parts import Parts
@@ -116,8 +116,10 @@ def _part(body: IO[bytes], boundary: str) -> MultipartPart:
     post,
     "/uploads",
     tag="photos",
+    guards=[uploads_limited],
     before_request=_receive,
     responses={
+        409: answers.PHOTOS_FULL,
         201: answers.UPLOADED,
         415: answers.NOT_A_PHOTO_TYPE,
         429: answers.TOO_MANY_UPLOADS,

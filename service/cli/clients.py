@@ -96,11 +96,13 @@ def weigh_client(name: str, weight: int, opened: Opened) -> None:
 def list_clients(as_json: bool, opened: Opened) -> None:
     """List all clients.
 
-    Shows balance, state, sandbox, required signature, own catalogue, unfinished jobs, weight (unless 1), webhook.
+    Shows balance, state, sandbox, required signature, own catalogue, unfinished jobs, bytes of stored photos, weight
+    (unless 1), webhook.
     """
+    from service.storage.registry import ObjectRegistry
     from service.webhooks.endpoints import Webhooks
 
-    accounts = _accounts(opened)
+    accounts, stored = _accounts(opened), ObjectRegistry(opened.engine).stored_bytes()
     found, unfinished = accounts.all(), accounts.unfinished_jobs()
     webhooks = {client_id: _webhook_state(one) for client_id, one in Webhooks(opened.engine).all().items()}
     if as_json:
@@ -113,6 +115,7 @@ def list_clients(as_json: bool, opened: Opened) -> None:
                 "sandbox": one.sandbox,
                 "signature_required": one.signature_required,
                 "unfinished_jobs": unfinished.get(one.id, 0),
+                "stored_photo_bytes": stored.get(one.id, 0),
                 "weight": one.weight,
                 "catalogue": one.catalogue,
                 "accept": one.accept,
@@ -125,6 +128,7 @@ def list_clients(as_json: bool, opened: Opened) -> None:
     for client in found:
         webhook = webhooks.get(client.id)
         also = f"  {unfinished.get(client.id, 0)} unfinished jobs"
+        also += f"  {stored[client.id] / 1e6:.0f} MB of photos" if stored.get(client.id) else ""
         also += f"  weight {client.weight}" if client.weight != 1 else ""
         _show(client, also + (f"  webhook {webhook}" if webhook else ""))
 

@@ -278,6 +278,10 @@ stored_objects = sa.Table(
     sa.Column("doomed_at", Timestamp),
     # Of a photo: SHA-256 of its bytes, hex, from the worker that last read it.
     sa.Column("photo_sha256", sa.String(64)),
+    # Of a photo: its size, once Backdrop has stored or read it. An earlier release leaves it NULL.
+    sa.Column("bytes", sa.BigInteger),
+    # For a client's quota.
+    some_rows("photo_bytes_of_client", "client_id", "bytes", where="bucket = 'sources' AND doomed_at IS NULL"),
     sa.Index("stored_by_age", "bucket", "used_at"),
     some_rows("photos_by_bytes", "client_id", "photo_sha256", where="photo_sha256 IS NOT NULL"),
     some_rows("attempts_pictures", "used_at", where="job_id IS NOT NULL"),
@@ -288,6 +292,16 @@ stored_objects = sa.Table(
     some_rows("objects_of_client", "client_id", "bucket", "key", where="doomed_at IS NULL"),
     # For the sweep, which compares these keys with the masks' names below, both in order.
     some_rows("masks_by_key", "key", "used_at", where="bucket = 'masks' AND doomed_at IS NULL"),
+)
+
+extra_sources = sa.Table(
+    "extra_sources",
+    metadata,
+    # What a job needs besides its photo: logos, a background picture, the photo of an earlier render. Written with the
+    # job, and deleted with its row.
+    sa.Column("job_id", sa.ForeignKey("jobs.id", ondelete="CASCADE"), primary_key=True),
+    sa.Column("key", sa.String(512), primary_key=True),
+    sa.Index("jobs_of_extra_source", "key"),
 )
 
 cutouts = sa.Table(

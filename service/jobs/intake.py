@@ -16,7 +16,7 @@ from service.catalogue.specs import order_of, stored_extra_sources, subject_of
 from service.database.clock import ago, db_now
 from service.database.commit import CommitUnanswered, in_transaction, was_written
 from service.database.engine import reader
-from service.database.tables import UNFINISHED, clients, jobs, orders, request_logs, stored_objects
+from service.database.tables import UNFINISHED, clients, extra_sources, jobs, orders, request_logs, stored_objects
 from service.jobs.records import Asked, JobStatus, Kind, Operation, kind_of, may_be_id
 from service.jobs.turns import WAITING, new_turns, of_peers, taken
 from service.storage.registry import SourceExpired, registered, use_source
@@ -229,7 +229,12 @@ class JobIntake:
         # Sorted, as the jobs of a client start in the order of their ids, and lists show them so.
         job_ids = sorted(str(ULID()) for _ in new)
         rows = [job_values(job, job_id) for job, job_id in zip(new, job_ids, strict=True)]
-        sources = {key: True for job in new for key in stored_extra_sources(job.spec)}
+        extra = [
+            {"job_id": job_id, "key": key}
+            for job, job_id in zip(new, job_ids, strict=True)
+            for key in sorted(set(stored_extra_sources(job.spec)))
+        ]
+        sources = {one["key"]: True for one in extra}
         sources |= {job.source_key: job.source_known for job in new}
         try:
             with in_transaction(self._engine) as connection:
@@ -250,6 +255,8 @@ class JobIntake:
                 connection.execute(jobs.insert().values(sent_at=db_now()), rows[:SENT_AT_ONCE])
                 if rows[SENT_AT_ONCE:]:
                     connection.execute(jobs.insert(), rows[SENT_AT_ONCE:])
+                if extra:
+                    connection.execute(extra_sources.insert(), extra)
                 debit(connection, client_id, {row["id"]: row["credits_cost"] for row in rows})
                 if refusals:
                     raise refusals[0]

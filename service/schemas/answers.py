@@ -16,6 +16,7 @@ from service.cutouts.records import CutoutNotReady
 from service.database.commit import OutcomeUnknown
 from service.jobs.intake import IdempotencyInFlight
 from service.jobs.records import JobFinished, JobStatus
+from service.media.photos import PhotosFull
 from service.orders.records import OrderFinished
 from service.schemas.cutouts import CutoutView
 from service.schemas.error_responses import HTTPValidationError, Problem
@@ -177,6 +178,7 @@ UPLOADED = documented(
     description="An Upload says where to PUT the bytes; a StoredPhoto was fetched or received",
     examples=[Example(value=StoredPhoto.EXAMPLE)],
 )
+PHOTOS_FULL = _answer_to(PhotosFull(21_500_000_000, 21_474_836_480))
 TOO_MANY_UPLOADS = _lane_full(
     "fetches",
     4,

@@ -17,6 +17,7 @@ from service.database.engine import DATABASE_AWAY
 from service.jobs import intake, sources, submit
 from service.jobs.records import JobFinished
 from service.media.fetcher import FetchFailed, PhotoTooLarge
+from service.media.photos import PhotosFull
 from service.orders.records import OrderFinished
 from service.schemas.error_responses import Fault
 from service.schemas.problems import (
@@ -92,6 +93,12 @@ ANSWERS: dict[type[Exception], Answer] = {
         409,
         "last_key",
         "This is your last key that never expires. Create another key first: POST /v1/keys.",
+    ),
+    PhotosFull: Answer(
+        409,
+        "photos_full",
+        "You store {error.stored:,} bytes of photos, and your quota is {error.quota:,}. Nothing was stored. Delete"
+        " photos with DELETE /v1/uploads/{{key}}, or wait until old ones expire.",
     ),
     PhotoTooLarge: Answer(
         413,

@@ -38,14 +38,15 @@ class MaskRegistry:
                 anew = {"used_at": db_now(), "doomed_at": None}
                 connection.execute(row.on_conflict_do_update(index_elements=["bucket", "key"], set_=anew))
 
-    def identify_photo(self, key: str, photo_sha256: str) -> None:
-        """Store the digest of a photo's bytes. A photo without a row stays without."""
+    def identify_photo(self, key: str, photo_sha256: str, size: int) -> None:
+        """Store the digest and the number of a photo's bytes. A photo without a row stays without."""
         known = sa.select(stored_objects.c.photo_sha256).where(_is_source(key))
         with self._reader.connect() as connection:
             if connection.execute(known).scalar() == photo_sha256:
                 return  # the usual case, which does not wait for SQLite's only writer
         with self._engine.begin() as connection:
-            connection.execute(stored_objects.update().where(_is_source(key)).values(photo_sha256=photo_sha256))
+            found = stored_objects.update().where(_is_source(key)).values(photo_sha256=photo_sha256, bytes=size)
+            connection.execute(found)
 
     @staticmethod
     def use_photo(connection: sa.Connection, client_id: str, key: str, photo_sha256: str) -> None:

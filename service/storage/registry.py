@@ -14,13 +14,11 @@ import sqlalchemy as sa
 
 from service.database.clock import ago, db_now
 from service.database.engine import insert
-from service.database.tables import UNFINISHED, brands, jobs, renders, stored_objects
+from service.database.tables import UNFINISHED, brands, extra_sources, jobs, renders, stored_objects
 
 #: Kinds of objects. The bucket of renders also contains cut-outs, pinned backgrounds ("scenes"), and masks with their
 #: previews, each under its own prefix.
 BucketName = Literal["sources", "renders", "cutouts", "scenes", "masks"]
-#: The version of stored specs from which they may name further sources. An older spec is not searched.
-EXTRA_SOURCES_SINCE = 3
 #: Kinds that can be made again.
 CACHED: tuple[BucketName, ...] = ("cutouts", "scenes")
 
@@ -98,6 +96,21 @@ class ObjectRegistry:
                     raise JobOver(job_id)
             connection.execute(_upsert(connection, row, {"used_at": db_now(), "doomed_at": None}))
 
+    def sized(self, key: str, size: int) -> None:
+        """Note the size in bytes of a photo that was stored. It counts for its client's quota."""
+        photo = sa.and_(stored_objects.c.bucket == "sources", stored_objects.c.key == key)
+        with self._engine.begin() as connection:
+            connection.execute(stored_objects.update().where(photo).values(bytes=size))
+
+    def stored_bytes(self, client_id: str | None = None) -> dict[str, int]:
+        """Return the bytes of photos, by the id of their client: of one client, or of all."""
+        row = stored_objects.c
+        photos = sa.and_(row.bucket == sa.literal_column("'sources'"), row.doomed_at.is_(None))  # as its index has it
+        own = sa.true() if client_id is None else row.client_id == client_id
+        total = sa.select(row.client_id, sa.func.sum(row.bytes)).where(photos, own).group_by(row.client_id)
+        with self._engine.connect() as connection:
+            return {client_id: int(size or 0) for client_id, size in connection.execute(total)}
+
     def begin(self) -> AbstractContextManager[sa.Connection]:
         """Begin a transaction, for the deletion of a photo."""
         return self._engine.begin()
@@ -153,11 +166,15 @@ class ObjectRegistry:
 
     def mark_expired_sources(self, *, older_than: float, limit: int) -> int:
         """Mark photos as expired that no job used for `older_than` seconds and no unfinished job or brand needs."""
-        needed = sa.exists().where(needs(stored_objects.c.key))
+        key = stored_objects.c.key
+        # Two conditions, not `needs`: for their disjunction SQLite would read all unfinished jobs for each photo.
+        photo = sa.exists().where(UNFINISHED, jobs.c.source_key == key)
+        further = sa.exists().where(UNFINISHED, jobs.c.id == extra_sources.c.job_id, extra_sources.c.key == key)
         # a template of layers names its logos
-        kept = sa.exists().where(sa.cast(brands.c.options, sa.Text).contains(stored_objects.c.key, autoescape=False))
+        named = sa.cast(brands.c.options, sa.Text).contains(key, autoescape=False)
+        kept = sa.exists().where(brands.c.client_id == stored_objects.c.client_id, named)
         with self._engine.begin() as connection:
-            return mark_expired(connection, "sources", unused(older_than), ~needed, ~kept, limit=limit)
+            return mark_expired(connection, "sources", unused(older_than), ~photo, ~further, ~kept, limit=limit)
 
     def mark_expired_cached(self, bucket: BucketName, *, older_than: float, limit: int) -> int:
         """Mark objects as expired that can be made again and that no job used for `older_than` seconds."""
@@ -251,10 +268,8 @@ def mark_expired(connection: sa.Connection, bucket: BucketName, *which: sa.Colum
 
 def needs(key: Any) -> sa.ColumnElement[bool]:
     """Return the condition that a job is unfinished and needs the source `key`: its photo, or a file of its order."""
-    named = sa.and_(
-        jobs.c.spec_version >= EXTRA_SOURCES_SINCE, sa.cast(jobs.c.spec, sa.Text).contains(key, autoescape=False)
-    )
-    return sa.and_(UNFINISHED, sa.or_(jobs.c.source_key == key, named))
+    further = sa.select(extra_sources.c.job_id).where(extra_sources.c.key == key)
+    return sa.and_(UNFINISHED, sa.or_(jobs.c.source_key == key, jobs.c.id.in_(further)))
 
 
 def unused(older_than: float) -> sa.ColumnElement[bool]:

@@ -42,7 +42,7 @@ class Maker:
         claim = attempt.claim
         data = self._fetch(claim.source_key)
         sha256 = hashlib.sha256(data).hexdigest()
-        self.results.identify(claim, sha256)
+        self.results.identify(claim, sha256, len(data))
         work = self._cut_out if claim.operation == Operation.CUTOUT else self._render
         return work(attempt, data, sha256)
 

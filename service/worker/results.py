@@ -42,10 +42,10 @@ class Results:
     mask_registry: MaskRegistry
     masks: MendedMasks
 
-    def identify(self, claim: Claim, photo_sha256: str) -> None:
-        """Store the digest of the job's photo. If the database is away, the photo's next job tries again."""
+    def identify(self, claim: Claim, photo_sha256: str, size: int) -> None:
+        """Store digest and size of the job's photo. If the database is away, the photo's next job tries again."""
         with suppress(*DATABASE_AWAY):
-            self.mask_registry.identify_photo(claim.source_key, photo_sha256)
+            self.mask_registry.identify_photo(claim.source_key, photo_sha256, size)
 
     def mask(self, attempt: Attempt, photo_sha256: str, *, whole: bool) -> GivenMask | None:
         """Return the client's own mask of the photo. Waits for a database that is away.

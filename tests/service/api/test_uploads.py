@@ -280,6 +280,44 @@ def test_an_upload_over_the_limit_is_refused_and_a_photo_that_is_too_heavy_costs
         assert caller.balance == 10
 
 
+def test_photos_count_for_a_quota_which_usage_shows_and_a_deletion_frees(tmp_path: Path, valkey_url: str) -> None:
+    settings = Settings(home=tmp_path, queue_url=valkey_url, stored_photos=2 * len(PHOTO))
+    migrated_engine(settings).dispose()
+    with TestClient(create_app(settings)) as http:
+        caller, other = Caller(http, settings, "hoarder", 1), Caller(http, settings, "other", 1)
+        first = upload(caller, "image/jpeg", content=PHOTO).json()
+        reserved = upload(caller, json={"content_type": "image/jpeg"}).json()
+        assert http.put(reserved["url"], content=PHOTO).status_code == 204
+
+        for way in ({"content": PHOTO, "kind": "image/jpeg"}, {"json": {"content_type": "image/jpeg"}}):
+            refused = upload(caller, **way)
+            assert_problem(refused, 409, "photos_full")
+            assert f"You store {2 * len(PHOTO):,} bytes of photos" in refused.json()["detail"]
+            assert "DELETE /v1/uploads/{key}" in refused.json()["detail"]
+        assert caller.get("/v1/usage").json()["photos"] == {
+            "bytes": 2 * len(PHOTO),
+            "quota_bytes": 2 * len(PHOTO),
+            "uploads": 600,
+            "window_seconds": 60,
+        }
+        assert upload(other, "image/jpeg", content=PHOTO).status_code == 201
+        http.delete(f"/v1/uploads/{first['key']}", headers=caller.headers)
+        assert upload(caller, "image/jpeg", content=PHOTO).status_code == 201
+
+
+def test_uploads_over_their_rate_are_refused_with_the_time_to_wait(tmp_path: Path, valkey_url: str) -> None:
+    settings = Settings(home=tmp_path, queue_url=valkey_url, upload_rate=2)
+    migrated_engine(settings).dispose()
+    with TestClient(create_app(settings)) as http:
+        caller = Caller(http, settings, "hasty", 1)
+        answers = [upload(caller, "image/jpeg", content=one) for one in (PHOTO, b"x", PHOTO)]
+
+    assert [answer.status_code for answer in answers] == [201, 422, 429]
+    assert_problem(answers[2], 429, "rate_limited")
+    assert "more than 2 uploads in 60 s" in answers[2].json()["detail"]
+    assert answers[2].headers["ratelimit-policy"] == '"uploads";q=2;w=60'
+
+
 @pytest.mark.parametrize("leads", ["file", "folder", "nowhere", "itself"])
 def test_a_link_in_the_stores_folder_that_leads_out_of_it_is_no_photo(
     caller: Caller, settings: Settings, tmp_path: Path, leads: str

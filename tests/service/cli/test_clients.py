@@ -35,6 +35,7 @@ def test_a_client_is_added_granted_listed_and_disabled(tmp_path: Path) -> None:
         "sandbox": False,
         "signature_required": False,
         "unfinished_jobs": 0,
+        "stored_photo_bytes": 0,
         "weight": 1,
         "catalogue": None,
         "accept": None,

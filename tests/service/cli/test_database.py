@@ -64,7 +64,7 @@ def test_migrate_lists_its_migrations_makes_a_private_home_and_restores_the_umas
         beside.touch()
     finally:
         os.umask(before)
-    assert first.startswith("applied 0025: The whole schema of this release.\n")
+    assert first.startswith("applied 0026: The whole schema of this release.\n")
     assert second == "The database is up to date.\n"
     modes = {path.name: stat.S_IMODE(path.stat().st_mode) for path in (home, home / "backdrop.db", beside)}
     assert modes == {"home": 0o700, "backdrop.db": 0o600, "beside": 0o644}

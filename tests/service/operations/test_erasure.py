@@ -86,7 +86,7 @@ class House:
         key = f"uploads/{shop.client.id}/{ULID()}.jpg"
         self.registry.register("sources", key, client_id=shop.client.id)
         self.sources.put(key, data, "image/jpeg")
-        self.masks.identify_photo(key, "0" * 64)
+        self.masks.identify_photo(key, "0" * 64, 1)
         return key
 
     def finished(self, shop: Shop, photo: str, **order: Any) -> str:

@@ -33,7 +33,7 @@ class Masks:
     def cut_out(self, photo: str, photo_sha256: str = BYTES) -> list[str]:
         accepted = self.shop.order(cost=0, operation=Operation.CUTOUT, spec={}, source_key=photo)
         claim = self.shop.claim(accepted)
-        self.registry.identify_photo(photo, photo_sha256)
+        self.registry.identify_photo(photo, photo_sha256, 1)
         keys = [self.store(kind) for kind in ("png", "png", "jpg")]
         self.shop.jobs.succeed(claim, NewCutout(photo_sha256, 4, 3, keys[0], keys[1], keys[2], facts={}))
         return keys
@@ -93,13 +93,13 @@ def test_a_mask_stays_while_a_photo_of_the_same_bytes_stays(masks: Masks) -> Non
     cut, mended = masks.cut_out(first), masks.mend(first)
     masks.warehouse.pass_time(1.1)
     second = masks.warehouse.photo("second")
-    masks.registry.identify_photo(second, BYTES)
+    masks.registry.identify_photo(second, BYTES, 1)
 
     masks.expirer.run_once()
 
     assert not any(masks.there(cut))
     assert all(masks.there(mended))
-    masks.registry.identify_photo(second, OTHER)  # other bytes were uploaded in their place
+    masks.registry.identify_photo(second, OTHER, 1)  # other bytes were uploaded in their place
     masks.expirer.run_once()
     assert masks.warehouse.rows("mended_masks") == 0
 
@@ -110,7 +110,7 @@ def test_another_clients_photo_of_the_same_bytes_keeps_no_mask(masks: Masks) -> 
     masks.warehouse.pass_time(1.1)
     other = masks.shop.accounts.add(f"twin-{ULID()}", credits=0)[0]
     masks.warehouse.registry.register("sources", "uploads/twin.jpg", client_id=other.id)
-    masks.registry.identify_photo("uploads/twin.jpg", BYTES)
+    masks.registry.identify_photo("uploads/twin.jpg", BYTES, 1)
 
     masks.expirer.run_once()
 

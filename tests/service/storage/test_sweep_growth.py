@@ -1,12 +1,13 @@
 """A sweep's looks find what is due by indexes, however many rows there are."""
 
+import json
 from collections.abc import Callable
 from functools import partial
 from typing import Any
 
 import sqlalchemy as sa
 
-from service.database.tables import metadata
+from service.database.tables import metadata, stored_objects
 from service.jobs.intake import JobIntake
 from service.jobs.records import Kind
 from service.jobs.transitions import Jobs
@@ -14,6 +15,7 @@ from service.storage.mask_registry import MaskRegistry
 from service.storage.registry import ObjectRegistry
 from service.webhooks.outbox import Outbox
 from tests.support.databases import ON_SQLITE
+from tests.support.shop import Shop
 
 #: Small tables, which a look may read whole.
 SMALL = {"brands", "mended_masks"}
@@ -84,3 +86,38 @@ def test_masks_are_compared_with_their_names_by_an_index(engine: sa.Engine) -> N
     names = {f"cutouts_by_{name}" for name in ("mask_key", "preview_key", "photo_key")}
     names |= {f"mended_by_{name}" for name in ("mask_key", "base_key", "preview_key")}
     assert {word for word in expected | names if word not in plan} == set(), plan
+
+
+@ON_SQLITE
+def test_the_look_for_expired_photos_does_the_same_work_however_many_jobs_wait(engine: sa.Engine) -> None:
+    shop = Shop(engine, credits=1000)
+    registry = ObjectRegistry(engine)
+    logo = f"uploads/{shop.client.id}/logo.svg"
+    for key in (logo, *(f"uploads/{shop.client.id}/{number}.jpg" for number in range(50))):
+        registry.register("sources", key, client_id=shop.client.id)
+    spec = {"seed": 1, "lettering": {"layers": json.dumps([{"logo": logo}])}}
+    counted = 0
+
+    def count() -> int:
+        nonlocal counted
+        counted += 1
+        return 0
+
+    def steps() -> int:
+        """Return the hundreds of steps of SQLite's machine that a look takes."""
+        nonlocal counted
+        with engine.connect() as connection:
+            raw: Any = connection.connection.dbapi_connection
+        raw.set_progress_handler(count, 100)
+        counted = 0
+        assert registry.mark_expired_sources(older_than=-1.0, limit=100) == 50, "all but the jobs' logo"
+        with engine.begin() as connection:
+            assert connection.connection.dbapi_connection is raw, "the look used this connection"
+            connection.execute(stored_objects.update().values(doomed_at=None))
+        return counted
+
+    shop.order(spec=spec)
+    few = steps()
+    for _ in range(300):
+        shop.order(spec=spec)
+    assert 0 < steps() < 2 * few
