@@ -3,6 +3,8 @@
 Expat parses it without a document type, so that no entity exists and nothing outside the file is read.
 """
 
+import base64
+import json
 import re
 from typing import NoReturn
 from xml.parsers import expat
@@ -55,14 +57,18 @@ def check_svg(data: bytes) -> None:
         _refuse("masks, clips or filters in its style sheet, where one rule counts for many elements")
 
 
-def draw_svg(data: bytes) -> bytes:
-    """Return the PNG of a checked SVG. It may crash or take for ever, so call it in a process of its own.
+def draw_svgs(texts: bytes) -> bytes:
+    """Return the PNGs of checked SVGs. They may crash or take for ever, so call it in a process of its own.
 
-    resvg loads no system font and reads no file.
+    `texts`: a JSON list of the SVGs. Returns a JSON list of PNGs in base64.
     """
+    return json.dumps([base64.b64encode(_draw(text)).decode() for text in json.loads(texts)]).encode()
+
+
+def _draw(text: str) -> bytes:
+    """Return the PNG of an SVG. resvg loads no system font and reads no file."""
     import resvg_py
 
-    text = data.decode()
     small = bytes(resvg_py.svg_to_bytes(svg_string=text, skip_system_fonts=True, width=32))
     # A PNG has its width at bytes 16 to 20, and then its height.
     width, height = (None, _SIDE) if small[20:24] > small[16:20] else (_SIDE, None)
