@@ -141,8 +141,8 @@ class State:
             raise BatchRuns(f"Another batch writes to {out}. Wait until it ends, or use another -o.") from error
         #: Part of every Idempotency-Key of this folder, so that a batch in another folder is another order.
         self.run_id = ""
-        #: Pairs of an order whose answer is unknown, because the batch stopped.
-        self.unanswered: list[str] = []
+        #: The pairs of each order whose answer is unknown, because the batch stopped or the server did not answer.
+        self.unanswered: list[list[str]] = []
         #: Boxes of the doubtful pieces that the owner saw, by the SHA-256 of the photo.
         self.pieces: dict[str, list[list[int]]] = {}
         self._uploads: dict[tuple[str, str], str] = {}
@@ -177,17 +177,13 @@ class State:
         """Store the key of a photo. It replaces an older key."""
         self._note("uploaded", url=url, sha256=sha256, key=key)
 
-    def submitted(self, pair_key: str, url: str, job_id: str) -> None:
-        """Store the job of a pair."""
-        self._note("submitted", pair=pair_key, url=url, job_id=job_id)
-
     def ordering(self, pair_keys: Sequence[str]) -> None:
         """Store, before an order of these pairs is sent, that it may have been accepted."""
         self._note("ordering", pairs=list(pair_keys))
 
-    def ordered(self, url: str, jobs: Mapping[str, str]) -> None:
-        """Store the jobs of an order by pair, all at once, or that it was refused (no jobs)."""
-        self._note("ordered", url=url, jobs=dict(jobs))
+    def ordered(self, url: str, pair_keys: Sequence[str], jobs: Mapping[str, str]) -> None:
+        """Store the jobs of an order of these pairs, all at once, or that it was refused (no jobs)."""
+        self._note("ordered", url=url, pairs=list(pair_keys), jobs=dict(jobs))
 
     def again(self, pair_key: str, seed: int) -> None:
         """Store that a pair needs another picture with a new seed. The current picture no longer counts."""
@@ -226,13 +222,14 @@ class State:
                 self.run_id = event["id"]
             case "uploaded":
                 self._uploads[event["url"], event["sha256"]] = event["key"]
-            case "submitted":
+            case "submitted":  # written by releases that sent pictures one by one
                 entry = self.entry(event["pair"])
                 entry.url, entry.job_id = event["url"], event["job_id"]
             case "ordering":
-                self.unanswered = event["pairs"]
+                self.unanswered.append(event["pairs"])
             case "ordered":
-                self.unanswered = []
+                # Without its pairs it is from a release that had one order in doubt at most.
+                self.unanswered = [keys for keys in self.unanswered if keys != event.get("pairs", keys)]
                 for pair, job_id in event["jobs"].items():
                     self.entry(pair).url, self.entry(pair).job_id = event["url"], job_id
             case "doubted":

@@ -167,7 +167,7 @@ class Asked:
 
 def _make_remotely(asked: Asked, concurrency: int, url: str | None, key: str | None) -> int:
     from backdrop_client import AsyncBackdrop, Invalid, Retries
-    from service.batch.at_server import RemoteMaker, spec_of
+    from service.batch.at_server import RemoteMaker, Unwaiting, spec_of
     from service.catalogue.specs import extra_sources
 
     with remote(url, key) as backdrop:
@@ -199,11 +199,11 @@ def _make_remotely(asked: Asked, concurrency: int, url: str | None, key: str | N
 
     async def run(ended: Any) -> None:
         async with AsyncBackdrop(server.url, server.key, retries=patient) as backdrop:
-            maker = RemoteMaker(backdrop, server.url, asked.state, asked.out, photos=asked.photos)
-            hasty = Retries(attempts=3)  # what has no room as an order is submitted one by one
-            async with AsyncBackdrop(server.url, server.key, retries=hasty) as orders:
-                await maker.order(orders, batch.left)
-            await batch.run(maker.make, ended, concurrency=concurrency)
+            unwaiting = Unwaiting(patient.attempts, patience=patient.patience)
+            async with AsyncBackdrop(server.url, server.key, retries=unwaiting) as orders:
+                at = (server.url, asked.state, asked.out)
+                maker = RemoteMaker(backdrop, orders, *at, pairs=batch.pairs, left=batch.left)
+                await batch.run(maker.make, ended, concurrency=concurrency)
 
     return _run(asked, batch, run, "Jobs at the server continue. Run the same command to resume.")
 

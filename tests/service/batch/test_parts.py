@@ -120,18 +120,18 @@ def test_a_preset_that_takes_no_scene_gets_none_in_a_batch_with_others() -> None
 
 def test_a_state_file_survives_a_truncated_line_and_serves_one_batch_at_a_time(tmp_path: Path) -> None:
     with State(tmp_path) as state:
-        state.submitted("pair", "http://x", "job")
+        state.ordered("http://x", ["pair"], {"pair": "job"})
         state.uploaded("http://x", "sha", "key")
         run_id = state.run_id
         with pytest.raises(BatchRuns, match="another -o"):
             State(tmp_path)
     with (tmp_path / ".backdrop-batch" / "state.jsonl").open("ab") as file:
-        file.write(b'{"is":"submitted","pair":"other","ur')
+        file.write(b'{"is":"ordering","pairs":["oth')
 
     with State(tmp_path) as state:
         assert (state.run_id, state.entry("pair").job_id) == (run_id, "job")
         assert (state.upload("http://x", "sha"), state.upload("http://y", "sha")) == ("key", None)
-        assert state.entry("other").job_id is None
+        assert state.unanswered == []
         state.ended("pair", Failed("no_subject", "No product."), job_over=True)
     with State(tmp_path) as state:
         assert (state.entry("pair").attempt, state.entry("pair").job_id) == (1, None)
