@@ -75,7 +75,7 @@ def test_a_group_is_divided_by_photos_then_by_presets_and_never_by_looks(tmp_pat
 
 
 class Server:
-    """Answers orders as told, and keeps their photos and keys."""
+    """Refuses each order, and keeps its number of photos and its key."""
 
     def __init__(self, answer: Callable[[int], BaseException]) -> None:
         self.answer, self.sent = answer, list[tuple[int, str]]()
