@@ -16,7 +16,7 @@ from service.database.tables import clients, deliveries, jobs
 from service.health.installation import Installation, State, open_installation
 from service.health.observed import InstallationMetrics
 from service.health.process import NEEDED, keep_looking
-from service.jobs.queue import JobQueue
+from service.jobs.queue import JobQueue, worker_client
 from service.jobs.worker_registry import WorkerHeartbeat, WorkerRegistry, sweep_heartbeat
 from service.settings import Settings
 from service.storage.directory import DirectoryBucket, UrlSigner
@@ -26,13 +26,12 @@ from testkit.servers import free_port
 from tests.support.databases import ON_SQLITE, take_writes
 from tests.support.shop import Shop
 
-#: A database of the queue server on which no other test's worker is registered.
-ALONE = 9
-
-
 @pytest.fixture
 def queue_url(valkey_url: str) -> str:
-    return f"{valkey_url.rpartition('/')[0]}/{ALONE}"
+    """A database of the queue server on which no worker is registered: one of an earlier test lives for half a minute."""
+    url = f"{valkey_url.rpartition('/')[0]}/11"
+    worker_client(url).flushdb()
+    return url
 
 
 @pytest.fixture
