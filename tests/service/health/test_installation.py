@@ -26,9 +26,10 @@ from testkit.servers import free_port
 from tests.support.databases import ON_SQLITE, take_writes
 from tests.support.shop import Shop
 
+
 @pytest.fixture
 def queue_url(valkey_url: str) -> str:
-    """A database of the queue server on which no worker is registered: one of an earlier test lives for half a minute."""
+    """A database of the queue server without workers: one of an earlier test counts as alive for half a minute."""
     url = f"{valkey_url.rpartition('/')[0]}/11"
     worker_client(url).flushdb()
     return url

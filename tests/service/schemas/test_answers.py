@@ -22,6 +22,7 @@ ELSEWHERE = {
     ("background_swap_with_spec", "409"),
     ("delete_data", "202"),
     ("create_order", "409"),
+    ("create_upload", "409"),
     ("create_key", "409"),
     ("put_brand", "409"),
 }
