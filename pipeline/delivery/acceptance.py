@@ -28,32 +28,35 @@ Other = Literal[
 #: `scripts/publishable.py` fitted it on the ratings of `benchmarks/picture/ratings`.
 PUBLISHABLE = (-4.2, -1.23, -1.35, 1.06)
 Difference = Annotated[float | None, Field(ge=0, le=100)]
+Probability = Annotated[float | None, Field(ge=0, le=1)]
 
 
 class AcceptanceLimits(BaseModel):
-    """Limits on a report; None: not checked. Differences, CIEDE2000, are of product to cut-out and of the background's
-    colours to the asked ones."""
+    """Limits on a report. Null: not checked. Differences are CIEDE2000."""
 
     model_config = ConfigDict(frozen=True, strict=True)
 
-    set: Literal["standard", "strict", "custom"] = "custom"
-    fidelity_mean: Difference = None
-    fidelity_p99: Difference = None
-    palette_mean: Difference = None
-    palette_worst: Difference = None
-    #: Rules of the place of publication that must not fail. "all" is read as all of them.
+    set: Literal["standard", "strict", "custom"] = Field(
+        "custom", description="The documented set whose limits count where you send none."
+    )
+    fidelity_mean: Difference = Field(None, description="Greatest mean difference of the product to its cut-out.")
+    fidelity_p99: Difference = Field(None, description="Greatest difference of 99 % of the product to its cut-out.")
+    palette_mean: Difference = Field(None, description="Greatest mean difference of the colours to the asked ones.")
+    palette_worst: Difference = Field(None, description="Greatest difference of one colour to the asked one.")
     rules: Annotated[
-        tuple[Rule, ...] | None, Strict(False), BeforeValidator(lambda value: RULES if value == "all" else value)
-    ] = None
-    #: Least probability that the picture can be published, and that the cut-out is right.
-    publishable: Annotated[float | None, Field(ge=0, le=1)] = None
-    cutout_confidence: Annotated[float | None, Field(ge=0, le=1)] = None
-    #: Warnings that must be absent.
-    warnings: tuple[Literal[Wrong, AboutProduct, Other], ...] | None = None
-    #: Greatest factor by which the photo's product was enlarged.
-    enlargement: Annotated[float | None, Field(gt=0, le=100)] = None
-    #: Most pictures to make.
-    attempts: Annotated[int, Field(ge=1, le=3)] = 3
+        tuple[Rule, ...] | None,
+        Strict(False),
+        BeforeValidator(lambda value: RULES if value == "all" else value, tuple[Rule, ...] | Literal["all"] | None),
+    ] = Field(None, description="Rules of the place of publication that must not fail, or `all` of them.")
+    publishable: Probability = Field(None, description="Least probability that the picture can be published.")
+    cutout_confidence: Probability = Field(None, description="Least probability that the cut-out is right.")
+    warnings: tuple[Literal[Wrong, AboutProduct, Other], ...] | None = Field(
+        None, description="Warnings that must be absent."
+    )
+    enlargement: Annotated[float | None, Field(gt=0, le=100)] = Field(
+        None, description="Greatest factor by which the photo's product was enlarged."
+    )
+    attempts: Annotated[int, Field(ge=1, le=3)] = Field(3, description="Most pictures to make, 1 to 3.")
 
 
 _STANDARD = AcceptanceLimits(

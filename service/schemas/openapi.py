@@ -23,9 +23,15 @@ from litestar.openapi.spec import (
     Schema,
     SecurityScheme,
 )
+from pydantic import BaseModel
 
 from pipeline import report
 from pipeline.core.spec import Limits
+from service.catalogue.swap_request import BackgroundSwapWithSpecRequest
+from service.orders.request import OrderRequest
+from service.schemas.account import BrandRequest, KeyRequest, RotationRequest, WebhookRequest
+from service.schemas.cutouts import CutoutRequest, KeptSubjects, PieceAnswers
+from service.schemas.responses import RenderReview, UploadRequest
 from service.storage.objects import SVG_TYPE, UPLOAD_TYPES
 
 SECURED: list[dict[str, list[str]]] = [{"bearer": []}]
@@ -42,6 +48,20 @@ def _header(description: str, *examples: str, type: OpenAPIType = OpenAPIType.ST
     return OpenAPIHeader(schema=Schema(type=type, examples=list(examples) or None, **named), description=description)
 
 
+#: The records of all JSON bodies.
+_BODIES: tuple[type[BaseModel], ...] = (
+    BackgroundSwapWithSpecRequest,
+    OrderRequest,
+    UploadRequest,
+    CutoutRequest,
+    KeptSubjects,
+    PieceAnswers,
+    RenderReview,
+    BrandRequest,
+    KeyRequest,
+    WebhookRequest,
+    RotationRequest,
+)
 #: Operations whose body may be omitted, as every field has a default.
 _BODY_OPTIONAL = {"put_brand", "create_key", "rotate_webhook_secret"}
 #: The bodies that are files.
@@ -145,7 +165,7 @@ def complete(document: OpenAPI) -> None:
                 operation.parameters = [*(operation.parameters or []), *_SIGNATURES]
     for operation in _operations(document):
         _describe(operation)
-    close_schemas(document)
+    _describe_bodies(document)
     _describe_report(document)
     _add_examples(document, load_examples())
 
@@ -197,14 +217,22 @@ def _describe_report(document: OpenAPI) -> None:
             field.description = kind.__metadata__[0]
 
 
-def close_schemas(document: OpenAPI) -> None:
-    """Mark the bodies that refuse unknown fields, as litestar drops that part of a pydantic model."""
-    closed = ("BackgroundSwapWithSpecRequest", "UploadRequest", "BrandRequest", "CutoutRequest", "KeptSubjects")
-    orders = ("OrderRequest", "OrderPhoto", "OrderVariant")
-    for name in (*closed, *orders, "RenderReview", "KeyRequest", "WebhookRequest", "RotationRequest"):
-        schema = document.components.schemas[name]
-        assert isinstance(schema, Schema)
-        schema.additional_properties = False
+def _describe_bodies(document: OpenAPI) -> None:
+    """Describe each JSON body as its record does: litestar loses limits, types of pairs, and the refusal of others.
+
+    A body's defaults are left out, because generators take a field with a default as required.
+    """
+    schemas: dict[str, Any] = document.components.schemas
+    for record in _BODIES:
+        made = record.model_json_schema(ref_template="#/components/schemas/{model}")
+        for name, schema in {**made.pop("$defs", {}), record.__name__: made}.items():
+            for field in schema.get("properties", {}).values():
+                field.pop("default", None)
+                field.pop("title", None)
+                for pattern, kind in field.pop("patternProperties", {}).items():  # generators know only the other
+                    field |= {"propertyNames": {"pattern": pattern}, "additionalProperties": kind}
+            examples = getattr(schemas.get(name), "examples", None)
+            schemas[name] = schema | ({"examples": examples} if examples else {})
 
 
 def load_examples() -> dict[str, dict[str, str]]:

@@ -65,7 +65,7 @@ class WorkflowAcceptedResponse(BaseModel):
     }
 
     request_id: str = Field(description="26-character ULID of the request.", min_length=26, max_length=26)
-    job_id: str | None = Field(description="The job to follow. Null is reserved for requests without a job.")
+    job_id: JobId
     status: JobStatus = Field(
         JobStatus.NOT_STARTED,
         description="The job's status at the submit; with `Prefer: wait`, its status after the wait.",

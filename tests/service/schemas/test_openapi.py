@@ -99,6 +99,57 @@ def test_the_request_schema_matches_the_contract(document: dict[str, Any]) -> No
     assert schema["additionalProperties"] is False
 
 
+ORDER = {
+    "photos": [{"source_image_s3_key": "uploads/a/b.jpg", "metadata": {"colour": "red"}}],
+    "presets": ["open_graph"],
+}
+
+
+@pytest.mark.parametrize(
+    "more",
+    [
+        {"metadata": {"season": "2027"}},
+        {"variants": 3},
+        {"variants": [{"seed": 7, "options": {"turn": 2.5}}]},
+        {"options": {"layers": [{"text": "New", "anchor": "top_left", "size": 4}]}},
+        {"options": {"layers": '[{"text": "New"}]'}},
+        {"options": {"accept": {"set": "strict", "publishable": 0.5, "rules": "all"}}},
+        {"options": {"accept": "strict"}},
+    ],
+)
+def test_the_document_takes_what_an_order_takes(document: dict[str, Any], more: dict[str, Any]) -> None:
+    assert differences(document, {"$ref": "#/components/schemas/OrderRequest"}, ORDER | more) == []
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"metadata": ["season"]},
+        {"metadata": {"season": 2027}},
+        {"metadata": {"the season": "2027"}},
+        {"variants": 9},
+        {"variants": []},
+        {"options": {"layers": [{"text": "New", "sise": 4}]}},
+        {"options": {"turn": 46}},
+        {"options": {"wide": 1}},
+        {"reference": ""},
+    ],
+)
+def test_the_document_refuses_what_an_order_refuses(document: dict[str, Any], wrong: dict[str, Any]) -> None:
+    assert differences(document, {"$ref": "#/components/schemas/OrderRequest"}, ORDER | wrong) != []
+
+
+def test_no_field_of_a_body_has_a_default_and_an_accepted_swap_has_a_job(document: dict[str, Any]) -> None:
+    """Generators take a field with a default as required."""
+    schemas = document["components"]["schemas"]
+    bodies = [
+        one for name, one in schemas.items() if name.endswith("Request") or name in ("OrderPhoto", "OrderOptions")
+    ]
+    assert len(bodies) > 8
+    assert [field for one in bodies for field in one["properties"].values() if "default" in field] == []
+    assert schemas["WorkflowAcceptedResponse"]["properties"]["job_id"]["type"] == "string"
+
+
 def test_the_swap_documents_its_answers_its_headers_and_its_security(document: dict[str, Any]) -> None:
     swap = document["paths"]["/v1/background-swap-with-spec"]["post"]
 

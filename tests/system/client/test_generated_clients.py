@@ -33,12 +33,14 @@ from io import BytesIO
 from backdrop_api_client import AuthenticatedClient
 from backdrop_api_client.api.credits_ import get_credits
 from backdrop_api_client.api.jobs import follow_job, get_job, list_jobs
+from backdrop_api_client.api.orders import create_order, get_order
 from backdrop_api_client.api.photos import create_upload
 from backdrop_api_client.api.renders import get_render, get_render_thumbnail
 from backdrop_api_client.api.workflows import background_swap_with_spec
 from backdrop_api_client.models import (
-    BackgroundSwapWithSpecRequest, CreateUploadFilesBody, Credits, JobPage, JobStatus, JobSucceeded, JobView,
-    RenderView, StoredPhoto, SwapPlan, WorkflowAcceptedResponse,
+    AcceptanceLimits, BackgroundSwapWithSpecRequest, CreateUploadFilesBody, Credits, JobPage, JobStatus, JobSucceeded,
+    JobView, OrderAcceptedResponse, OrderLayer, OrderOptions, OrderPhoto, OrderPhotoMetadata, OrderRequest,
+    OrderRequestMetadata, OrderView, RenderView, StoredPhoto, SwapPlan, WorkflowAcceptedResponse,
 )
 from backdrop_api_client.types import File
 
@@ -59,7 +61,6 @@ assert plan.preset.width == 1200 and plan.preset.rules[0].source_url, plan.prese
 
 accepted = background_swap_with_spec.sync(client=client, body=spec, reference="order-1")
 assert isinstance(accepted, WorkflowAcceptedResponse), accepted
-assert accepted.job_id is not None
 assert "event: job" in str(follow_job.sync(accepted.job_id, client=client))
 job = get_job.sync(accepted.job_id, client=client)
 assert isinstance(job, JobView), job
@@ -84,6 +85,19 @@ assert isinstance(whole.render, RenderView) and whole.render.job_id == whole.job
 balance = get_credits.sync(client=client)
 assert isinstance(balance, Credits) and balance.balance == 100 - 2 * accepted.credits_cost, balance
 
+red, season = OrderPhotoMetadata(), OrderRequestMetadata()
+red["colour"], season["season"] = "red", "2027"
+many = OrderRequest(
+    photos=[OrderPhoto(source_image_s3_key=stored.key, metadata=red)], presets=["open_graph"], metadata=season,
+    scene_type="white", mood="calm",
+    options=OrderOptions(layers=[OrderLayer(text="New", size=4.0)], accept=AcceptanceLimits(publishable=0.0)),
+)
+taken = create_order.sync(client=client, body=many)
+assert isinstance(taken, OrderAcceptedResponse), taken
+shown = get_order.sync(taken.order_id, client=client)
+assert isinstance(shown, OrderView), shown
+assert shown.items[0].metadata.additional_properties == {"season": "2027", "colour": "red"}, shown.items[0].metadata
+
 
 def seed_of(message: JobSucceeded) -> int:
     return message.data.render.seed
@@ -100,6 +114,13 @@ export const body: Submit["requestBody"]["content"]["application/json"] = {
   source_image_s3_key: "uploads/a/b.jpg", scene_type: "podium", mood: "calm", output_preset: "open_graph",
   dominant_colors: [],
 };
+export const order: components["schemas"]["OrderRequest"] = {
+  photos: [{ source_image_s3_key: "uploads/a/b.jpg", metadata: { colour: "red" } }], presets: ["open_graph"],
+  metadata: { season: "2027" },
+  options: { layers: [{ text: "New", anchor: "top_left", size: 4 }], accept: { set: "standard", publishable: 0 } },
+};
+// @ts-expect-error: a layer has no such anchor
+export const nowhere: components["schemas"]["OrderLayer"] = { text: "New", anchor: "outside" };
 export const query: Submit["parameters"]["query"] = { dry_run: true, seed: 7, reference: "order-1" };
 export function worst(render: Render): number {
   return Math.max(...render.report.palette.asked.map((colour) => colour.delta_e00));
@@ -111,17 +132,27 @@ export function failed(render: Render): string[] {
 export const never: Render["report"]["preset"][number]["status"] = "broken";
 export const text: Events = "event: job";
 """
-#: Calls the page's compiled program.
+#: Calls the page's compiled programs.
 MAIN = """
 const { readFileSync } = require("node:fs");
 const { connect, swap, swapInOneCall, upload } = require("./swap.js");
+const { order } = require("./order.js");
 
 const [address, key, photo] = process.argv.slice(2);
 (async () => {
   const api = connect(address, key);
-  const spec = { scene_type: "white", mood: "calm", output_preset: "transparent_cutout", dominant_colors: [] };
-  const body = { ...spec, source_image_s3_key: await upload(api, new Blob([readFileSync(photo)]), "image/png") };
-  console.log(JSON.stringify([await swap(api, body), await swapInOneCall(api, body)]));
+  const spec = { scene_type: "white", mood: "calm", dominant_colors: [] };
+  const photos = [{ source_image_s3_key: await upload(api, new Blob([readFileSync(photo)]), "image/png") }];
+  const body = { ...spec, ...photos[0], output_preset: "transparent_cutout" };
+  const swapped = [await swap(api, body), await swapInOneCall(api, body)];
+  const options = { layers: [{ text: "New", size: 4 }], accept: { publishable: 0 } };
+  const many = { ...spec, photos, presets: ["open_graph"], metadata: { season: "2027" }, options };
+  const sent = await api.POST("/v1/orders", { body: many });
+  for (const id of [sent.data.order_id, await order(address, key, { ...many, variants: 2 })]) {
+    const shown = await api.GET("/v1/orders/{order_id}", { params: { path: { order_id: id } } });
+    swapped.push(shown.data.items.map((picture) => picture.metadata.season));
+  }
+  console.log(JSON.stringify(swapped));
 })();
 """
 
@@ -166,11 +197,14 @@ def test_the_documented_typescript_is_strict_without_a_cast_and_swaps(served: Se
     swap = documented("ts", "pictureOf")
     assert not re.search(r"\bas (\w*[A-Z{]|any|unknown|never)|: any\b|\w!|@ts-", swap), "a cast"
     (tmp_path / "swap.ts").write_text(swap)
+    (tmp_path / "order.ts").write_text(documented("ts", "createOrder"))
     (tmp_path / "types.ts").write_text(TYPESCRIPT)
     (tmp_path / "main.js").write_text(MAIN)
     (tmp_path / "jar.png").write_bytes(good())
 
-    run("bash", "-euxo", "pipefail", "-c", documented("sh", "npx"), folder=tmp_path, BACKDROP=served.url)
+    run("bash", "-euxo", "pipefail", "-c", documented("sh", "openapi-typescript"), folder=tmp_path, BACKDROP=served.url)
+
+    run("bash", "-euxo", "pipefail", "-c", documented("sh", "hey-api"), folder=tmp_path, BACKDROP=served.url)
 
     run("npx", "tsc", "--strict", "--noEmit", "--skipLibCheck", "false", "types.ts", folder=tmp_path)
     package = tmp_path / "package.json"
@@ -178,6 +212,9 @@ def test_the_documented_typescript_is_strict_without_a_cast_and_swaps(served: Se
     compiler = ("npx", "tsc", "--strict", "--target", "es2022", "--module", "nodenext", "--noEmit")
     run(*compiler, "swap.ts", folder=tmp_path)
     package.write_text(json.dumps(json.loads(package.read_text()) | {"type": "commonjs"}))
-    first, second = json.loads(run("node", "main.js", served.url, served.register("typed"), "jar.png", folder=tmp_path))
+    first, second, *ordered = json.loads(
+        run("node", "main.js", served.url, served.register("typed"), "jar.png", folder=tmp_path)
+    )
     assert (first["width"], first["format"]) == (second["render"]["width"], second["render"]["format"])
     assert second["status"] == "SUCCESS"
+    assert ordered == [["2027"], ["2027", "2027"]]
